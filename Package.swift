@@ -40,10 +40,12 @@ let package = Package(
         room("Cryptography", ["COpenSSL"]),
         room("Randomness", ["Cryptography"]),
         room("Noise", ["Randomness"]),
+        room("Accounting", ["Cryptography"]),
         .target(name: "TestKit", dependencies: ["Randomness"], path: "Tests/TestKit", swiftSettings: settings),
         suite("Cryptography"),
         suite("Randomness"),
         suite("Noise", ["Cryptography", "Randomness"]),
+        suite("Accounting", ["Cryptography"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// The items of a delta. They add up to at most the delta that was asked for.
+package struct DeltaParts: Hashable, Sendable, Codable {
+    /// Given to the accountant.
+    package let accountant: Double
+    /// (1 + e^epsilon) times the statistical distance of all drawn noise from the ideal law.
+    package let sampler: Double
+    /// The probability that a randomised rounding breaks the sensitivity bound, over all steps.
+    package let rounding: Double
+    /// The transfer from the discrete to the continuous Gaussian; 0 for RDP, which carries it in the divergence.
+    package let transfer: Double
+    /// The discrete Fourier transform's truncation and wrap-around; 0 for RDP.
+    package let fft: Double
+
+    /// The sum of the items, rounded up.
+    package var total: Double {
+        [sampler, rounding, transfer, fft].reduce(accountant, DirectedRounding.addUp)
+    }
+
+    package init(
+        accountant: Double,
+        sampler: Double = 0,
+        rounding: Double = 0,
+        transfer: Double = 0,
+        fft: Double = 0
+    ) {
+        self.accountant = accountant
+        self.sampler = sampler
+        self.rounding = rounding
+        self.transfer = transfer
+        self.fft = fft
+    }
+
+    /// How far the noise really drawn lies from the ideal law.
+    package struct SamplerDistance: Hashable, Sendable, Codable {
+        /// The base-2 logarithm of a bound of one sample's statistical distance; negative infinity for an ideal
+        /// sampler.
+        package let perSampleLog2: Double
+        /// Steps times coordinates times noise shares, rounded up.
+        package let samples: Double
+
+        /// - Parameters:
+        ///   - perSampleLog2: at most 0.
+        ///   - steps, dimension, shares: at least 0.
+        package init(
+            perSampleLog2: Double,
+            steps: Int,
+            dimension: Int,
+            shares: Int = 1
+        ) throws(AccountingError) {
+            guard perSampleLog2 <= 0 else {
+                throw .invalid("statistical distance of a sample (log2)", perSampleLog2, "at most 0")
+            }
+            guard steps >= 0, dimension >= 0, shares >= 0 else {
+                throw .invalid("number of noise samples", "negative", "at least 0")
+            }
+            self.perSampleLog2 = perSampleLog2
+            samples = [dimension, shares].reduce(DirectedRounding.atLeast(Int64(steps))) { product, factor in
+                DirectedRounding.multiplyUp(product, DirectedRounding.atLeast(Int64(factor)))
+            }
+        }
+
+        /// A bound of the distance over all samples (hybrid argument), rounded up.
+        var total: Double {
+            guard perSampleLog2 > -.infinity else { return 0 }
+            let single = max(exp2(perSampleLog2) * (1 + 8 * DirectedRounding.unit), .leastNormalMagnitude)
+            return DirectedRounding.multiplyUp(single, samples)
+        }
+
+        /// The sampler's item of delta beside a claim of `epsilon`: (1 + e^epsilon) times the distance, rounded up.
+        package func deltaItem(epsilon: Double) -> Double {
+            DirectedRounding.multiplyUp(total, (1 + exp(epsilon)) * (1 + 8 * DirectedRounding.unit))
+        }
+    }
+
+    /// Splits `delta`: the sampler gets (1 + e^epsilon) times its distance and the accountant the rest.
+    ///
+    /// M within distance t of a mechanism that is (epsilon, d)-DP is (epsilon, d + (1 + e^epsilon) t)-DP. Epsilon
+    /// depends on the accountant's rest, so the sampler's item is set aside at twice its need and checked at the
+    /// epsilon that results.
+    /// - Parameters:
+    ///   - delta: the delta asked for, in (0, 1).
+    ///   - sampler: nil where no sampler is involved.
+    ///   - rounding: steps times beta.
+    ///   - account: the epsilon at the accountant's delta.
+    /// - Returns: the items, whose `total` is at most `delta`, and the epsilon at `accountant`.
+    package static func split(
+        _ delta: Double,
+        sampler: SamplerDistance? = nil,
+        rounding: Double = 0,
+        account: (Double) throws(AccountingError) -> AccountedEpsilon
+    ) throws(AccountingError) -> (parts: DeltaParts, accounted: AccountedEpsilon) {
+        guard delta > 0, delta < 1 else { throw .invalid("delta", delta, "a number in (0, 1)") }
+        guard rounding >= 0, rounding.isFinite else { throw .invalid("rounding item of delta", rounding, "at least 0") }
+        func need(_ epsilon: Double) -> Double { sampler?.deltaItem(epsilon: epsilon) ?? 0 }
+        guard need(0) > 0 || rounding > 0 else {
+            let accounted = try account(delta)
+            return (DeltaParts(accountant: delta), accounted)
+        }
+        var epsilon = try account(delta).epsilon
+        while true {
+            let item = 2 * need(epsilon)
+            let taken = DirectedRounding.addUp(item, rounding)
+            // Two units in the last place below, so that the total, which rounds up twice, stays at most delta.
+            let rest = (delta - taken).nextDown.nextDown - 4 * delta.ulp
+            guard taken < delta, rest > 0 else { throw .deltaExhausted(asked: delta, taken: taken) }
+            let accounted = try account(rest)
+            if need(accounted.epsilon) <= item {
+                return (DeltaParts(accountant: rest, sampler: item, rounding: rounding), accounted)
+            }
+            epsilon = accounted.epsilon
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Whose presence a guarantee hides.
+package enum PrivacyUnit: String, Hashable, Sendable, Codable {
+    /// One example.
+    case example
+    /// All the examples of one participant.
+    case user
+}
+
+/// Which pairs of data sets count as neighbours.
+package enum Adjacency: String, Hashable, Sendable, Codable {
+    /// One has a unit more than the other.
+    case addRemoveOne = "add-or-remove-one"
+}
+
+/// A guarantee in full: an epsilon is never printed without what it means.
+package struct PrivacyClaim: Hashable, Sendable, Codable {
+    /// Finite and not negative.
+    package let epsilon: Double
+    /// The sum of `deltaParts`, or the larger delta that was asked for.
+    package let delta: Double
+    package let deltaParts: DeltaParts
+    package let unit: PrivacyUnit
+    package let adjacency: Adjacency
+    /// The sampling that happened, in words: the sampler says it.
+    package let sampling: String
+    /// For example `RDP, integer orders`.
+    package let accountant: String
+    package let conversion: Conversion
+    /// The Rényi order that gave epsilon.
+    package let order: Int
+    /// Against whom the claim holds.
+    package let adversary: Adversary
+    /// Whether the noise came from the operating system's keyed stream, never from a seed.
+    package let noiseSecure: Bool
+    /// What is relied on and not proved, one sentence each.
+    package let assumptions: [String]
+
+    /// - Parameter delta: the delta that was asked for; at least the total of `deltaParts`.
+    package init(
+        _ accounted: AccountedEpsilon,
+        delta: Double,
+        deltaParts: DeltaParts,
+        unit: PrivacyUnit,
+        adjacency: Adjacency = .addRemoveOne,
+        sampling: String,
+        accountant: String = "RDP, integer orders",
+        adversary: Adversary,
+        noiseSecure: Bool,
+        assumptions: [String] = []
+    ) throws(AccountingError) {
+        guard accounted.epsilon.isFinite, accounted.epsilon >= 0 else {
+            throw .invalid("epsilon", accounted.epsilon, "a finite number, at least 0")
+        }
+        guard delta < 1, delta >= deltaParts.total, deltaParts.accountant >= accounted.delta else {
+            throw .invalid("delta", delta, "below 1 and at least the sum of its items, \(deltaParts.total)")
+        }
+        self.epsilon = accounted.epsilon
+        self.delta = delta
+        self.deltaParts = deltaParts
+        self.unit = unit
+        self.adjacency = adjacency
+        self.sampling = sampling
+        self.accountant = accountant
+        self.conversion = accounted.conversion
+        self.order = accounted.order
+        self.adversary = adversary
+        self.noiseSecure = noiseSecure
+        self.assumptions = assumptions
+    }
+}
+
+extension PrivacyClaim: CustomStringConvertible {
+    /// One line that can stand alone; epsilon is rounded up to four decimals.
+    package var description: String {
+        "epsilon \(epsilon.roundedUp(decimals: 4)) at delta \(delta) per \(unit.rawValue) (\(adjacency.rawValue), "
+            + "\(sampling); \(accountant), \(conversion.rawValue) conversion, order \(order); "
+            + "\(noiseSecure ? "secure noise" : "NOISE NOT SECURE")), against \(adversary.explanation)"
+    }
+
+    /// Label and value pairs for a table.
+    package var rows: [(label: String, value: String)] {
+        [
+            ("epsilon", "\(epsilon.roundedUp(decimals: 4))"),
+            ("delta", "\(delta)"),
+            (
+                "delta items",
+                "accountant \(deltaParts.accountant), sampler \(deltaParts.sampler), rounding \(deltaParts.rounding), "
+                    + "transfer \(deltaParts.transfer), fft \(deltaParts.fft)"
+            ),
+            ("holds against", adversary.explanation),
+            ("unit", unit.rawValue),
+            ("adjacency", adjacency.rawValue),
+            ("sampling", sampling),
+            ("accountant", "\(accountant), order \(order)"),
+            ("conversion", conversion.rawValue),
+            ("noise secure", noiseSecure ? "yes" : "NO"),
+        ] + assumptions.map { ("assumes", $0) }
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// How a Rényi divergence bound becomes (epsilon, delta).
+package enum Conversion: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Canonne, Kamath and Steinke 2020 (arXiv 2004.00010), Proposition 12.
+    case improved
+    /// Mironov 2017 (arXiv 1702.07476), Proposition 3; larger, and what older papers report.
+    case classic
+
+    /// An epsilon for which `delta` holds, given D_order <= `divergence`; at least 0, infinite where the divergence is.
+    ///
+    /// The value is rounded up by 8 units of 2^-53 of the sum of the terms' magnitudes, which covers every rounding and
+    /// 2 ulp in each logarithm (`docs/proofs/rdp.md`).
+    /// - Parameters:
+    ///   - divergence: not negative.
+    ///   - order: at least 2.
+    ///   - delta: in (0, 1).
+    package func epsilon(divergence: Double, order: Int, delta: Double) -> Double {
+        guard divergence.isFinite else { return .infinity }
+        guard divergence > 0 else { return 0 }
+        let alpha = Double(order)
+        let value: Double
+        let magnitude: Double
+        switch self {
+        case .improved:
+            if Conversion.distanceIsWithin(delta, divergence: divergence) { return 0 }
+            let first = log1p(-1 / alpha)
+            let second = (log(delta) + log(alpha)) / (alpha - 1)
+            value = divergence + first - second
+            magnitude = divergence - first + (log(alpha) - log(delta)) / (alpha - 1)
+        case .classic:
+            value = divergence - log(delta) / (alpha - 1)
+            magnitude = value
+        }
+        return max(0, (value + 8 * DirectedRounding.unit * magnitude).nextUp)
+    }
+
+    /// Whether total variation alone gives (0, delta): TV^2 <= 1 - e^-KL (Bretagnolle and Huber) and KL <= D_order.
+    private static func distanceIsWithin(_ delta: Double, divergence: Double) -> Bool {
+        let square = delta * delta
+        guard square > .leastNormalMagnitude else { return divergence == 0 }
+        return square.nextDown >= -expm1(-divergence) * (1 + 8 * DirectedRounding.unit)
+    }
+}
+
+/// An epsilon, with everything that says how it was obtained.
+package struct AccountedEpsilon: Hashable, Sendable, Codable {
+    /// Finite and not negative.
+    package let epsilon: Double
+    /// The Rényi order that gave it.
+    package let order: Int
+    /// The delta for which it holds.
+    package let delta: Double
+    package let conversion: Conversion
+
+    package init(epsilon: Double, order: Int, delta: Double, conversion: Conversion) {
+        self.epsilon = epsilon
+        self.order = order
+        self.delta = delta
+        self.conversion = conversion
+    }
+}
