@@ -36,16 +36,22 @@ func suite(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
 let package = Package(
     name: "sotto",
     targets: [
+        system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
         system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        .target(name: "CKernels", path: "Sources/CKernels"),
+        room("Kernels", ["COpenBLAS", "CKernels"]),
         room("Cryptography", ["COpenSSL"]),
         room("Randomness", ["Cryptography"]),
         room("Noise", ["Randomness"]),
         room("Accounting", ["Cryptography"]),
+        room("Networks", ["Kernels", "Randomness"]),
         .target(name: "TestKit", dependencies: ["Randomness"], path: "Tests/TestKit", swiftSettings: settings),
+        suite("Kernels"),
         suite("Cryptography"),
         suite("Randomness"),
         suite("Noise", ["Cryptography", "Randomness"]),
         suite("Accounting", ["Cryptography"]),
+        suite("Networks", ["Kernels", "Randomness"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "levels.h"
+
+enum { lanes = 16 };
+
+INLINE double double_tree(const double *lane) {
+    double eight[8], four[4];
+    for (int j = 0; j < 8; j++) {
+        eight[j] = lane[j] + lane[j + 8];
+    }
+    for (int j = 0; j < 4; j++) {
+        four[j] = eight[j] + eight[j + 4];
+    }
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+INLINE double sum_of_squares_body(const float *restrict x, size_t count) {
+    double lane[lanes] = {0};
+    size_t whole = count - count % lanes;
+    for (size_t i = 0; i < whole; i += lanes) {
+        for (int j = 0; j < lanes; j++) {
+            double value = x[i + j];
+            lane[j] += value * value;
+        }
+    }
+    for (size_t i = whole; i < count; i++) {
+        double value = x[i];
+        lane[i - whole] += value * value;
+    }
+    return double_tree(lane);
+}
+
+LEVELS double sotto_sum_of_squares(const float *x, size_t count) { return sum_of_squares_body(x, count); }
+
+double sotto_sum_of_squares_portable(const float *x, size_t count) { return sum_of_squares_body(x, count); }
+
+INLINE float float_tree(const float *lane) {
+    float eight[8], four[4];
+    for (int j = 0; j < 8; j++) {
+        eight[j] = lane[j] + lane[j + 8];
+    }
+    for (int j = 0; j < 4; j++) {
+        four[j] = eight[j] + eight[j + 4];
+    }
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+INLINE void row_sums_body(const float *restrict matrix, size_t rows, size_t columns, float *restrict sums) {
+    size_t whole = columns - columns % lanes;
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = matrix + r * columns;
+        float lane[lanes] = {0};
+        for (size_t i = 0; i < whole; i += lanes) {
+            for (int j = 0; j < lanes; j++) {
+                lane[j] += row[i + j];
+            }
+        }
+        for (size_t i = whole; i < columns; i++) {
+            lane[i - whole] += row[i];
+        }
+        sums[r] = float_tree(lane);
+    }
+}
+
+LEVELS void sotto_row_sums(const float *matrix, size_t rows, size_t columns, float *sums) {
+    row_sums_body(matrix, rows, columns, sums);
+}
+
+void sotto_row_sums_portable(const float *matrix, size_t rows, size_t columns, float *sums) {
+    row_sums_body(matrix, rows, columns, sums);
+}
+
+INLINE void cross_entropy_backward_body(const float *restrict logits, size_t classes, size_t label,
+                                        float *restrict gradient) {
+    float greatest = logits[0];
+    for (size_t c = 1; c < classes; c++) {
+        greatest = logits[c] > greatest ? logits[c] : greatest;
+    }
+    for (size_t c = 0; c < classes; c++) {
+        float x = logits[c] - greatest;
+        float e = exponential(x < -87.0f ? -87.0f : x);
+        gradient[c] = x < -87.0f ? 0.0f : e;
+    }
+    double total = 0;
+    for (size_t c = 0; c < classes; c++) {
+        total += gradient[c];
+    }
+    float inverse = (float)(1.0 / total);
+    for (size_t c = 0; c < classes; c++) {
+        gradient[c] *= inverse;
+    }
+    gradient[label] -= 1.0f;
+}
+
+LEVELS void sotto_cross_entropy_backward(const float *logits, size_t classes, size_t label, float *gradient) {
+    cross_entropy_backward_body(logits, classes, label, gradient);
+}
+
+void sotto_cross_entropy_backward_portable(const float *logits, size_t classes, size_t label, float *gradient) {
+    cross_entropy_backward_body(logits, classes, label, gradient);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Kernels
+import TestKit
+import Testing
+
+@Suite struct IntegerClipTests {
+    private static func squaredNorm(_ q: [Int64]) -> UInt128 {
+        q.reduce(0) { $0 + UInt128($1.magnitude) * UInt128($1.magnitude) }
+    }
+
+    private static func clipped(_ x: [Float], _ clip: IntegerClip) -> (q: [Int64], outcome: IntegerClip.Outcome) {
+        let q = Buffer<Int32>(count: x.count)
+        let outcome = clip.clip(Buffer(x), into: q)
+        return (q.read { q in q.indices.map { Int64(q[$0]) } }, outcome)
+    }
+
+    private static var hostile: [(name: String, values: [Float])] {
+        let count = 1003
+        func single(_ value: Float) -> [Float] {
+            (0..<count).map { $0 == 500 ? value : 0 }
+        }
+        return [
+            ("zeros", [Float](repeating: 0, count: count)),
+            ("one NaN", single(.nan)),
+            ("one infinity", single(-.infinity)),
+            ("infinities", [Float](repeating: .infinity, count: count)),
+            ("greatest", [Float](repeating: .greatestFiniteMagnitude, count: count)),
+            ("one greatest", single(-.greatestFiniteMagnitude)),
+            ("1e30", [Float](repeating: -1e30, count: count)),
+            ("subnormal", [Float](repeating: .leastNonzeroMagnitude, count: count)),
+            ("equal", [Float](repeating: 0.1, count: count)),
+            ("halves", (0..<count).map { Float($0 % 7) + 0.5 }),
+            ("small", testFloats(count, seed: 1, scale: 1e-6)),
+            ("middle", testFloats(count, seed: 2, scale: 0.06)),
+            ("great", testFloats(count, seed: 3, scale: 1e20)),
+            ("nasty but finite", (0..<count).map { nastyFloats.filter(\.isFinite)[$0 % 25] }),
+        ]
+    }
+
+    @Test(arguments: [1, 2, 31, 32, 1000, 123_457, 1 << 20, 1 << 30] as [Int64], [-100, -3, 0, 10, 20, 100])
+    func neverAboveTheBound(bound: Int64, gridExponent: Int) {
+        let clip = IntegerClip(bound: bound, gridExponent: gridExponent, dimension: 1003)
+        for (name, values) in Self.hostile {
+            let (q, _) = Self.clipped(values, clip)
+            #expect(Self.squaredNorm(q) <= UInt128(bound) * UInt128(bound), "\(name)")
+        }
+    }
+
+    /// Vectors just around the clip norm, where only the integer step can keep the bound.
+    @Test func neverAboveTheBoundNearIt() {
+        for dimension in [1, 2, 3, 16, 17, 1000] {
+            for seed in 0..<200 as Range<UInt64> {
+                let x = testFloats(dimension, seed: seed)
+                let norm = x.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+                let bound = Int64(norm * 0x1p10) + Int64(seed % 3)
+                let clip = IntegerClip(bound: max(bound, 1), gridExponent: 10, dimension: dimension)
+                let (q, _) = Self.clipped(x, clip)
+                #expect(Self.squaredNorm(q) <= UInt128(clip.bound) * UInt128(clip.bound))
+            }
+        }
+    }
+
+    @Test(arguments: [Float.nan, .infinity, -.infinity], [0, 15, 16, 1002])
+    func nonFiniteContributesNothing(value: Float, place: Int) {
+        var x = testFloats(1003, seed: 4)
+        x[place] = value
+        let clip = IntegerClip(bound: 5000, gridExponent: 10, dimension: x.count)
+        let start = (0..<Int64(x.count)).map { $0 * 1_000_003 }
+        let sum = Buffer(start)
+        let outcome = clip.add(Buffer(x), scratch: Buffer(count: x.count), to: sum)
+        #expect(outcome.isZeroed && outcome.norm == 0)
+        #expect(sum.read { sum in sum.indices.map { sum[$0] } } == start)
+    }
+
+    /// With and without one example the sums differ by exactly that example's integers, in any order of adding.
+    @Test func neighbouringSumsDifferByOneVector() {
+        let dimension = 777
+        let clip = IntegerClip(bound: 40_000, gridExponent: 12, dimension: dimension)
+        let examples = Self.hostile.map { Array($0.values.prefix(dimension)) }
+        let scratch = Buffer<Int32>(count: dimension)
+        func sum(_ order: [Int]) -> [Int64] {
+            let sum = Buffer<Int64>(count: dimension)
+            for index in order { _ = clip.add(Buffer(examples[index]), scratch: scratch, to: sum) }
+            return sum.read { sum in sum.indices.map { sum[$0] } }
+        }
+        let all = sum(Array(examples.indices))
+        for left in examples.indices {
+            let rest = sum(examples.indices.reversed().filter { $0 != left })
+            let difference = zip(all, rest).map { $0 - $1 }
+            #expect(difference == Self.clipped(examples[left], clip).q)
+            #expect(Self.squaredNorm(difference) <= UInt128(clip.bound) * UInt128(clip.bound))
+        }
+    }
+
+    /// |q g - ideal| <= g (sqrt d + 1), with the ideal x min(1, B g / |x|): what the scaling promises in accuracy.
+    @Test(arguments: [1e-30, 1e-3, 1, 30, 1e30] as [Float], [14, 22])
+    func closeToTheIdeal(scale: Float, gridExponent: Int) {
+        let dimension = 26_010
+        let g = Double(sign: .plus, exponent: -gridExponent, significand: 1)
+        let clip = IntegerClip(bound: 1 << Int64(gridExponent), gridExponent: gridExponent, dimension: dimension)
+        let x = testFloats(dimension, seed: 5, scale: scale)
+        let norm = x.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        let factor = min(1, Double(clip.bound) * g / norm)
+        let (q, outcome) = Self.clipped(x, clip)
+        let error = zip(x, q).reduce(0.0) { sum, pair in
+            let difference = Double(pair.0) * factor - Double(pair.1) * g
+            return sum + difference * difference
+        }.squareRoot()
+        #expect(error <= g * (Double(dimension).squareRoot() + 1))
+        #expect(abs(outcome.norm - norm) <= 1e-12 * norm)
+        #expect(outcome.isClipped == (norm > clip.target))
+    }
+
+    /// Rounding is to the nearest integer, ties to even, where nothing is clipped.
+    @Test func roundsToNearestEven() {
+        let x: [Float] = [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999997, 7, -3.75]
+        let clip = IntegerClip(bound: 1000, gridExponent: 0, dimension: x.count)
+        #expect(Self.clipped(x, clip).q == [0, 2, 2, 0, -2, -2, 0, 7, -4])
+    }
+
+    @Test func rootsAndSquaresAreExact() {
+        for n in [0, 1, 2, 3, 4, 5, 1 << 60, (1 << 60) + 1, (1 << 62) - 1, (1 << 126) - 1, 1 << 126] as [UInt128] {
+            let root = UInt128(IntegerKernels.ceilingRoot(of: n))
+            #expect(root * root >= n && (root == 0 || (root - 1) * (root - 1) < n))
+        }
+        let x = [Float](repeating: -0x1p40, count: 1001)
+        var q = [Int32](repeating: 0, count: 1001)
+        var span = q.mutableSpan
+        let sum = IntegerKernels.quantise(x.span, scale: 1, limit: 1 << 30, into: &span)
+        #expect(sum == 1001 << 60)
+        #expect(q.allSatisfy { $0 == -(1 << 30) })
+    }
+
+    @Test func emptyVector() {
+        let clip = IntegerClip(bound: 1, gridExponent: 0, dimension: 0)
+        #expect(Self.clipped([], clip).q.isEmpty)
+    }
+}
