@@ -32,19 +32,41 @@ func suite(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
     )
 }
 
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
     name: "sotto",
+    products: [
+        .executable(name: "sotto", targets: ["sotto"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    ],
     targets: [
         system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
         system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         .target(name: "CKernels", path: "Sources/CKernels"),
         room("Kernels", ["COpenBLAS", "CKernels"]),
         room("Cryptography", ["COpenSSL"]),
+        room("Files", ["Cryptography"]),
         room("Randomness", ["Cryptography"]),
         room("Noise", ["Randomness"]),
         room("Accounting", ["Cryptography"]),
         room("Networks", ["Kernels", "Randomness"]),
+        room("Datasets", ["CZlib", "Accounting", "Randomness"]),
+        room("Training", ["Accounting", "Cryptography", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
+        room("CommandLineKit", [arguments, logging]),
+        tool(
+            "sotto",
+            path: "Sources/sotto",
+            [
+                "Accounting", "CommandLineKit", "Cryptography", "Datasets", "Files", "Kernels", "Networks", "Noise",
+                "Randomness", "Training", arguments,
+            ]
+        ),
         .target(name: "TestKit", dependencies: ["Randomness"], path: "Tests/TestKit", swiftSettings: settings),
         suite("Kernels"),
         suite("Cryptography"),
@@ -52,6 +74,8 @@ let package = Package(
         suite("Noise", ["Cryptography", "Randomness"]),
         suite("Accounting", ["Cryptography"]),
         suite("Networks", ["Kernels", "Randomness"]),
+        suite("Datasets", ["Accounting", "Randomness"]),
+        suite("Training", ["Accounting", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
     ],
     swiftLanguageModes: [.v6]
 )

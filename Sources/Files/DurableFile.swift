@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// Whole files that a crash leaves either as they were or as they should be, readable by their owner alone.
+///
+/// This room is the only one that speaks to the file system on behalf of clients and servers: a file is written beside
+/// its place, synced, renamed into place, and the folder is synced, so that after `kill -9` or a power cut a reader finds
+/// the old bytes or the new ones. It promises nothing on file systems that ignore `fsync`.
+package enum DurableFile {
+    /// Replaces the file at `path`.
+    ///
+    /// - Parameter mode: permissions of the new file; the owner's alone unless the content is public.
+    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(FileError) {
+        let temporary = path + ".new"
+        let file = try FileHandle(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
+        try file.write(bytes)
+        try file.sync()
+        guard unsafe rename(temporary, path) == 0 else { throw .system(path, "move the new file into place") }
+        try syncFolder(of: path)
+    }
+
+    /// The whole file, at most `limit` bytes, or `nil` where there is none.
+    package static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8]? {
+        guard unsafe access(path, F_OK) == 0 else {
+            if errno == ENOENT { return nil }
+            throw .system(path, "open")
+        }
+        let file = try FileHandle(path, flags: O_RDONLY, mode: 0)
+        return try file.readAll(limit: limit)
+    }
+
+    /// Removes a file; a file that is not there is no error.
+    package static func remove(_ path: String) throws(FileError) {
+        guard unsafe unlink(path) == 0 || errno == ENOENT else { throw .system(path, "remove") }
+    }
+
+    /// Makes a folder with its parents, open to its owner alone.
+    package static func makeFolder(_ path: String) throws(FileError) {
+        var built = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            built += (built.isEmpty || built.hasSuffix("/") ? "" : "/") + part
+            guard unsafe mkdir(built, 0o700) == 0 || errno == EEXIST else { throw .system(built, "make this folder") }
+        }
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw FileError(path: path, reason: "is not a folder; name a folder or a path that is free")
+        }
+    }
+
+    /// Makes the name of a file durable, not only its bytes.
+    static func syncFolder(of path: String) throws(FileError) {
+        let folder = path.lastIndex(of: "/").map { path[..<$0] } ?? "."
+        let handle = try FileHandle(folder.isEmpty ? "/" : String(folder), flags: O_RDONLY | O_DIRECTORY, mode: 0)
+        try handle.sync()
+    }
+}

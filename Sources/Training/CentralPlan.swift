@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounting
+package import Datasets
+package import Networks
+package import Noise
+
+/// What a central training run is asked to do.
+package struct CentralConfiguration: Sendable {
+    /// How the noise is chosen.
+    package enum NoiseTarget: Hashable, Sendable {
+        /// At least this noise multiplier z: sigma over the sensitivity bound.
+        case multiplier(Double)
+        /// The least noise for which the run spends at most this epsilon.
+        case epsilon(Double)
+    }
+
+    package var network: Network
+    /// The clipping norm C.
+    package var clip: Double
+    package var noise: NoiseTarget
+    package var method: any ClippingMethod
+    /// The expected number of examples in a logical step; the sampling rate is this over N.
+    package var batch: Double
+    /// Expected passes over the data; the steps are this over the sampling rate, rounded.
+    package var epochs: Double
+    package var learningRate: Double
+    package var momentum: Double
+    /// δ of the claim, all items included.
+    package var delta: Double
+    /// The most threads that compute.
+    package var workers: Int
+    /// Bytes for the whole process; nil for no limit.
+    package var memoryLimit: Int?
+    /// Seeds the initial parameters and nothing else; public.
+    package var seed: UInt64
+
+    package init(
+        network: Network,
+        clip: Double,
+        noise: NoiseTarget,
+        method: any ClippingMethod = PerExampleClipping(),
+        batch: Double,
+        epochs: Double,
+        learningRate: Double,
+        momentum: Double = 0,
+        delta: Double,
+        workers: Int = 1,
+        memoryLimit: Int? = nil,
+        seed: UInt64 = 0
+    ) {
+        self.network = network
+        self.clip = clip
+        self.noise = noise
+        self.method = method
+        self.batch = batch
+        self.epochs = epochs
+        self.learningRate = learningRate
+        self.momentum = momentum
+        self.delta = delta
+        self.workers = workers
+        self.memoryLimit = memoryLimit
+        self.seed = seed
+    }
+}
+
+/// Everything public about a central run, fixed before the first example is read: the sampling, the noise, what it will
+/// spend, and its memory.
+package struct CentralPlan: Sendable {
+    package let configuration: CentralConfiguration
+    /// N, declared public.
+    package let examples: Int
+    package let sampler: PoissonSampler
+    package let steps: Int
+    package let grid: CertifiedGrid
+    package let certificate: SensitivityCertificate
+    package let noise: NoisePlan
+    package let mechanism: DiscreteGaussian
+    /// The event of one step, sampling included.
+    package let event: PrivacyEvent
+    package let memory: MemoryPlan
+    /// What the whole run spends, by the improved conversion: the number to report.
+    package let claim: PrivacyClaim
+    /// The same by the classic conversion, for comparison with older papers.
+    package let classicClaim: PrivacyClaim
+
+    /// q·N, the constant by which sums are divided.
+    package var normaliser: Double { sampler.rate * Double(examples) }
+    /// The factor from grid units of a sum to the mean gradient.
+    package var gradientScale: Double { grid.step / normaliser }
+
+    /// - Parameters:
+    ///   - examples: N, the size of the training set, which the caller declares public.
+    ///   - datasetBytes: where the datasets lie.
+    ///   - baseBytes: the process before the run (``ProcessMemory/resident()``).
+    package init(
+        _ configuration: CentralConfiguration,
+        examples: Int,
+        datasetBytes: Int = 0,
+        baseBytes: Int = 0
+    ) throws(TrainingError) {
+        guard examples >= 1 else {
+            throw .invalidArgument(name: "training data", value: "\(examples) examples", expected: "at least one")
+        }
+        let rate = configuration.batch / Double(examples)
+        guard rate > 0, rate <= 1 else {
+            throw .invalidArgument(
+                name: "batch",
+                value: "\(configuration.batch)",
+                expected: "above 0 and at most the \(examples) training examples"
+            )
+        }
+        let expected = (configuration.epochs / rate).rounded()
+        guard expected >= 1, expected <= 1e9 else {
+            throw .invalidArgument(
+                name: "epochs",
+                value: "\(configuration.epochs)",
+                expected: "at least \(rate), one step, and at most 1e9 steps"
+            )
+        }
+        self.configuration = configuration
+        self.examples = examples
+        steps = Int(expected)
+        sampler = try TrainingError.mapping(TrainingError.dataset) { () throws(DatasetError) in
+            try PoissonSampler(rate: rate)
+        }
+
+        let dimension = configuration.network.parameterCount
+        grid = try CertifiedGrid(clip: configuration.clip, dimension: dimension)
+        certificate = try configuration.method.certificate(for: configuration.network, grid: grid)
+        memory = try MemoryPlan(
+            MemoryPlan.Request(
+                network: configuration.network,
+                method: configuration.method,
+                optimizerBytes: MomentumSGD.plannedBytes(dimension: dimension),
+                datasetBytes: datasetBytes,
+                baseBytes: baseBytes,
+                workers: configuration.workers
+            ),
+            limit: configuration.memoryLimit
+        )
+
+        let spend = try CentralSpend(
+            configuration.noise,
+            sampling: CentralSpend.Sampling(
+                sampler: sampler,
+                steps: steps,
+                delta: configuration.delta,
+                examples: examples
+            ),
+            certificate: certificate
+        )
+        noise = spend.noise
+        mechanism = spend.mechanism
+        event = spend.event
+        claim = spend.claim
+        classicClaim = spend.classicClaim
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounting
+package import Datasets
+package import Kernels
+package import Noise
+package import Randomness
+
+/// The memory that logical steps use one after another: a summer and, where steps release centrally, a noise vector.
+package final class StepWorkspace {
+    /// Sums the clipped gradients.
+    package let summer: GradientSummer
+    fileprivate let noise: NoiseVector?
+    fileprivate var isOpen = false
+
+    /// A workspace for steps that release clipped sum plus noise.
+    package init(summer: GradientSummer, mechanism: any NoiseMechanism, pool: WorkerPool) {
+        self.summer = summer
+        noise = NoiseVector(mechanism, dimension: summer.grid.dimension, pool: pool)
+    }
+
+    /// A workspace for steps that hand on a share, which gets its noise as an update.
+    package init(summer: GradientSummer) {
+        self.summer = summer
+        noise = nil
+    }
+
+    fileprivate func clear() {
+        summer.clear()
+        noise?.clear()
+    }
+}
+
+/// Releases of a ``LogicalStep`` whose noise is added here: central training.
+package enum CentralRelease {}
+
+/// Releases of a ``LogicalStep`` that leave as an update and get their noise there: a federated client's share.
+package enum ShareRelease {}
+
+/// One step of DP-SGD, whole or not at all.
+///
+/// It owns the draw, its split into tiles, the partial sums, the noise (drawn once, before any example is read), the
+/// accounting event (told once, before anything is released), and the end: commit or discard. A step that is left early,
+/// by an error or by going out of scope, clears its sums and its noise and tells no event. A draw that is empty gives a
+/// step of noise alone, accounted as every other: skipping it would tell that nobody was drawn.
+package struct LogicalStep<Release>: ~Copyable {
+    /// What this step spends when it commits.
+    package let event: PrivacyEvent
+    private let workspace: StepWorkspace
+    private let dataset: Dataset
+    private let indices: [Int]
+    private var isSummed = false
+
+    fileprivate init(event: PrivacyEvent, workspace: StepWorkspace, dataset: Dataset, indices: [Int]) {
+        self.event = event
+        self.workspace = workspace
+        self.dataset = dataset
+        self.indices = indices
+    }
+
+    deinit {
+        workspace.clear()
+        workspace.isOpen = false
+    }
+
+    /// Computes the clipped sum of the draw at these parameters. Called once.
+    package mutating func sum(parameters: Buffer<Float>) {
+        precondition(!isSummed, "a logical step is summed once")
+        workspace.summer.run(indices, of: dataset, parameters: parameters)
+        isSummed = true
+    }
+
+    /// Ends the step without a release and without spending.
+    package consuming func discard() {}
+
+    private func read<Result: ~Copyable>(_ body: (Span<Int64>) -> Result) -> Result {
+        var result: Result?
+        workspace.summer.sum.read { result = body($0) }
+        guard let result = result.take() else { preconditionFailure("reading a buffer runs its body") }
+        return result
+    }
+
+    private static func open(_ workspace: StepWorkspace) {
+        precondition(!workspace.isOpen, "a workspace serves one logical step at a time")
+        workspace.clear()
+        workspace.isOpen = true
+    }
+}
+
+extension LogicalStep where Release == CentralRelease {
+    /// Draws the noise, then who takes part.
+    ///
+    /// - Parameters:
+    ///   - sampler: flips one secret coin for every example of `dataset`; it wraps the accounting event too.
+    ///   - event: what the noise alone protects, before sampling.
+    ///   - coins: a secret stream for the draw.
+    package init(
+        _ workspace: StepWorkspace,
+        dataset: Dataset,
+        sampler: PoissonSampler,
+        event: PrivacyEvent,
+        coins: inout some RandomWords & ~Copyable
+    ) {
+        Self.open(workspace)
+        guard let noise = workspace.noise else { preconditionFailure("a central step needs a workspace with noise") }
+        noise.draw()
+        let indices = sampler.draw(count: dataset.count, from: &coins)
+        self.init(event: sampler.event(for: event), workspace: workspace, dataset: dataset, indices: indices)
+    }
+
+    /// Tells the event, then releases the clipped sum plus noise, then forgets both.
+    ///
+    /// - Parameters:
+    ///   - account: records the spend; when it throws, nothing is released.
+    ///   - release: reads the released sum, one value a parameter in grid units.
+    package consuming func commit<Result: ~Copyable, Failure: Error>(
+        account: (PrivacyEvent) throws(Failure) -> Void,
+        releasedSum release: (Span<Int64>) -> Result
+    ) throws(Failure) -> Result {
+        precondition(isSummed, "a logical step is summed before it commits")
+        try account(event)
+        if let noise = workspace.noise { workspace.summer.sum.add(noise.values) }
+        return read(release)
+    }
+}
+
+extension LogicalStep where Release == ShareRelease {
+    /// Draws who takes part; the share's noise belongs to the update that the sum becomes.
+    ///
+    /// - Parameters:
+    ///   - sampler: flips one secret coin for every example of `dataset`.
+    ///   - event: what the plan says that this round spends for every example, sampling included.
+    ///   - coins: a secret stream for the draw.
+    package init(
+        _ workspace: StepWorkspace,
+        dataset: Dataset,
+        sampler: PoissonSampler,
+        event: PrivacyEvent,
+        coins: inout some RandomWords & ~Copyable
+    ) {
+        Self.open(workspace)
+        let indices = sampler.draw(count: dataset.count, from: &coins)
+        self.init(event: event, workspace: workspace, dataset: dataset, indices: indices)
+    }
+
+    /// Tells the event, then hands over the clipped sum before noise, then forgets it.
+    ///
+    /// - Parameters:
+    ///   - account: records the spend; when it throws, nothing is handed over.
+    ///   - handOver: reads the clipped sum, one value a parameter in grid units.
+    package consuming func commit<Result: ~Copyable, Failure: Error>(
+        account: (PrivacyEvent) throws(Failure) -> Void,
+        clippedSum handOver: (Span<Int64>) -> Result
+    ) throws(Failure) -> Result {
+        precondition(isSummed, "a logical step is summed before it commits")
+        try account(event)
+        return read(handOver)
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CommandLineKit
+import Kernels
+
+/// The tool: arguments in, tables or JSON out; everything it knows is in the rooms.
+struct Sotto: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sotto",
+        abstract: "Differentially private training, and the arithmetic to check it.",
+        subcommands: [Train.self, Plan.self, Account.self, Calibrate.self, NoiseSamples.self]
+    )
+}
+
+@main
+enum Main {
+    static func main() {
+        Processor.prepare()
+        CommandLineRunner.main(Sotto.self)
+    }
+}

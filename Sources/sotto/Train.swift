@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CommandLineKit
+import Datasets
+import Files
+import Networks
+import Training
+
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train a model on one machine with DP-SGD.",
+        discussion: """
+            The sampling is Poisson with rate batch / N, where N, the number of training examples, is declared public, as \
+            is the test set. Nothing that depends on private examples is shown without noise.
+            """
+    )
+
+    @Option(help: "The network: \(Network.presets.joined(separator: ", ")).")
+    var model: String
+
+    @Option(help: "The data: \(DatasetSource.forms.joined(separator: ", ")).")
+    var data: String
+
+    @Option(help: "Expected passes over the training set.")
+    var epochs: Double
+
+    @Option(help: "Expected examples in a logical step.")
+    var batch: Double
+
+    @Option(help: "The learning rate.")
+    var learningRate: Double
+
+    @Option(help: "The momentum, as PyTorch defines it.")
+    var momentum = 0.0
+
+    @Option(help: "The clipping norm of one example's gradient.")
+    var clip: Double
+
+    @Option(help: "The noise multiplier; instead of --epsilon.")
+    var noiseMultiplier: Double?
+
+    @Option(help: "The epsilon to stay within; instead of --noise-multiplier.")
+    var epsilon: Double?
+
+    @Option(help: "The delta of the claim.")
+    var delta: Double
+
+    @Option(help: "The clipping method: \(ClippingMethods.all.map(\.name).joined(separator: ", ")).")
+    var clipping = PerExampleClipping().name
+
+    @Option(help: "The precision of products.")
+    var precision = Precision.fp32
+
+    @Option(help: "Threads that compute; by default one for each processor.")
+    var workers: Int?
+
+    @Option(help: "Bytes for the whole process, for example 256MiB.")
+    var memoryLimit: ByteSize?
+
+    @Option(help: "Seed of the initial parameters; never of noise or sampling.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Directory for model.safetensors and privacy.json.")
+    var output: String?
+
+    @OptionGroup var format: OutputOptions
+
+    func validate() throws {
+        guard (noiseMultiplier == nil) != (epsilon == nil) else {
+            throw ValidationError("give either --noise-multiplier or --epsilon")
+        }
+    }
+
+    func run() throws {
+        let base = ProcessMemory.resident() ?? 0
+        let datasetBytes = try DatasetSource.plannedBytes(data)
+        let (train, test) = try DatasetSource.load(data)
+        let network = try Network.preset(model, input: Shape(train.exampleShape), classes: train.classes)
+        let plan = try CentralPlan(
+            configuration(network),
+            examples: train.count,
+            datasetBytes: datasetBytes,
+            baseBytes: base
+        )
+
+        var bar = ProgressBar("training", total: plan.steps)
+        let start = ContinuousClock.now
+        var trained = start
+        let outcome = try CentralTrainer(plan).run(train: train, test: test.declaredPublic()) { step in
+            bar.update(step)
+            if step == plan.steps { trained = ContinuousClock.now }
+        }
+        bar.finish()
+
+        let report = TrainReport(
+            plan,
+            outcome,
+            data: data,
+            precision: precision,
+            seconds: (trained - start) / .seconds(1),
+            peakBytes: ProcessMemory.peak()
+        )
+        if let output { try ModelDirectory(output).write(plan, outcome) }
+        try format.print(report, rows: report.fill)
+    }
+
+    private func configuration(_ network: Network) throws -> CentralConfiguration {
+        CentralConfiguration(
+            network: network,
+            clip: clip,
+            noise: noiseMultiplier.map { .multiplier($0) } ?? .epsilon(epsilon ?? 0),
+            method: try ClippingMethods.named(clipping),
+            batch: batch,
+            epochs: epochs,
+            learningRate: learningRate,
+            momentum: momentum,
+            delta: delta,
+            workers: workers ?? Machine.processors,
+            memoryLimit: memoryLimit?.bytes,
+            seed: seed
+        )
+    }
+}

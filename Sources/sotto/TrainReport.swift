@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounting
+import CommandLineKit
+import Datasets
+import Networks
+import Training
+
+/// What `sotto train` prints.
+struct TrainReport: Encodable {
+    let model: String
+    let data: String
+    let parameters: Int
+    let clipping: String
+    let precision: Precision
+    let epsilon: Double
+    let epsilonClassic: Double
+    let epsilonAgainst: PrivacyStatement.EpsilonAgainst
+    let delta: Double
+    let deltaParts: DeltaParts
+    let unit: PrivacyUnit
+    let adjacency: Adjacency
+    let sampling: String
+    let samplingRate: Double
+    let accountant: Accountant
+    let conversion: Conversion
+    let order: Int
+    let noiseSecure: Bool
+    let assumptions: [String]
+    let steps: Int
+    let noiseMultiplier: Double
+    let sensitivityInflation: Double
+    let testAccuracy: Double
+    let testLoss: Double
+    let samplesPerSecond: Double
+    let seconds: Double
+    let peakMiB: Double?
+    let planMiB: Double
+    let physicalBatch: Int
+
+    private enum CodingKeys: CodingKey {
+        case model, data, parameters, clipping, precision, epsilon, epsilonClassic, epsilonAgainst, delta, deltaParts
+        case unit, adjacency, sampling, samplingRate, accountant, conversion, order, noiseSecure, assumptions, steps
+        case noiseMultiplier, sensitivityInflation, testAccuracy, testLoss, samplesPerSecond, seconds, peakMiB, planMiB
+        case physicalBatch
+    }
+
+    private let claim: PrivacyClaim
+
+    /// - Parameters:
+    ///   - seconds: what the steps took, evaluation and loading apart.
+    ///   - peakBytes: of the whole process; nil where the kernel does not tell.
+    init(
+        _ plan: CentralPlan,
+        _ outcome: CentralTrainer.Outcome,
+        data: String,
+        precision: Precision,
+        seconds: Double,
+        peakBytes: Int?
+    ) {
+        claim = plan.claim
+        model = plan.configuration.network.name
+        self.data = data
+        parameters = plan.grid.dimension
+        clipping = plan.configuration.method.name
+        self.precision = precision
+        epsilon = claim.epsilon
+        epsilonClassic = plan.classicClaim.epsilon
+        epsilonAgainst = PrivacyStatement.EpsilonAgainst([claim])
+        delta = claim.delta
+        deltaParts = claim.deltaParts
+        unit = claim.unit
+        adjacency = claim.adjacency
+        sampling = claim.sampling
+        samplingRate = plan.sampler.rate
+        accountant = .rdp
+        conversion = claim.conversion
+        order = claim.order
+        noiseSecure = claim.noiseSecure
+        assumptions = claim.assumptions
+        steps = plan.steps
+        noiseMultiplier = plan.noise.noiseMultiplier
+        sensitivityInflation = plan.certificate.inflation
+        testAccuracy = outcome.evaluation.accuracy
+        testLoss = outcome.evaluation.loss
+        // Expected examples: how many were really drawn is nobody's business.
+        samplesPerSecond = plan.normaliser * Double(plan.steps) / max(seconds, 1e-9)
+        self.seconds = seconds
+        peakMiB = peakBytes.map { Double($0) / 0x1p20 }
+        planMiB = Double(plan.memory.totalBytes) / 0x1p20
+        physicalBatch = plan.memory.physicalBatch
+    }
+
+    /// The table for people.
+    func fill(_ table: inout TextTable) {
+        table.row("model", "\(model), \(Decimal.grouped(parameters)) parameters")
+        table.row("data", data)
+        table.row("test accuracy", "\(Decimal.text(100 * testAccuracy, digits: 2)) %")
+        table.row("test loss", testLoss.short)
+        table.row("steps", "\(Decimal.grouped(steps)) in \(seconds.short) s")
+        table.row("speed", "\(Decimal.grouped(Int(samplesPerSecond))) examples/s")
+        let peak = peakMiB.map { Decimal.text($0, digits: 1) } ?? "unknown"
+        table.row("memory", "\(peak) MiB peak, \(Decimal.text(planMiB, digits: 1)) MiB planned")
+        table.row("clipping", "\(clipping), sensitivity inflation \(sensitivityInflation)")
+        table.row("noise multiplier", noiseMultiplier.short)
+        for (label, value) in claim.rows { table.row(label, value) }
+        table.row("classic conversion", "epsilon \(epsilonClassic.short)")
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Datasets
+import Kernels
+import Networks
+import Randomness
+import TestKit
+import Training
+
+/// `Fixtures/training/training.json`.
+struct TrainingFixture: Decodable {
+    struct ClippedSum: Decodable {
+        let model: String
+        let clip: Double
+        let clipped: Int
+        let norm: Double
+        let stride: Int
+        let sum: [Double]
+    }
+
+    struct Momentum: Decodable {
+        let learningRate: Double
+        let momentum: Double
+        let scale: Double
+        let start: [Float]
+        let sums: [[Int64]]
+        let parameters: [[Float]]
+        let velocity: [Float]
+    }
+
+    let examples: Int
+    let sums: [ClippedSum]
+    let momentum: Momentum
+
+    static func load() throws -> TrainingFixture {
+        try fixture("training/training.json", as: TrainingFixture.self)
+    }
+}
+
+/// The pieces of a summing run on the digits.
+struct Bench {
+    let train: Dataset
+    let test: Dataset
+    let network: Network
+    let grid: CertifiedGrid
+    let parameters: Buffer<Float>
+
+    init(_ model: String = "logistic", clip: Double = 1) throws {
+        (train, test) = try DatasetSource.load("digits")
+        network = try Network.preset(model, input: Shape(train.exampleShape), classes: train.classes)
+        grid = try CertifiedGrid(clip: clip, dimension: network.parameterCount)
+        parameters = Buffer(Bench.randomParameters(network.parameterCount))
+    }
+
+    func summer(workers: Int = 1) throws -> GradientSummer {
+        try GradientSummer(
+            network: network,
+            grid: grid,
+            method: PerExampleClipping(),
+            pool: WorkerPool(workers: workers)
+        )
+    }
+
+    func sum(_ indices: [Int], workers: Int = 1) throws -> [Int64] {
+        let summer = try summer(workers: workers)
+        summer.run(indices, of: train, parameters: parameters)
+        return summer.sum.elements
+    }
+
+    /// Uniform in ±1/8, as `make_fixtures.py` draws them.
+    static func randomParameters(_ count: Int) -> [Float] {
+        var stream = InsecureTestStream(seed: 7)
+        return (0..<count).map { _ in (2 * stream.unitFloat() - 1) / 8 }
+    }
+}
+
+extension Buffer {
+    /// A copy of all elements.
+    var elements: [Element] {
+        read { span in span.indices.map { span[$0] } }
+    }
+}
+
+/// Σ v², exactly.
+func sumOfSquares(_ values: [Int64]) -> Int128 {
+    values.reduce(0) { $0 + Int128($1) * Int128($1) }
+}
