@@ -34,6 +34,7 @@ func suite(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 let package = Package(
     name: "sotto",
@@ -43,10 +44,12 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
     ],
     targets: [
         system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
         system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         .target(name: "CKernels", path: "Sources/CKernels"),
         room("Kernels", ["COpenBLAS", "CKernels"]),
@@ -58,6 +61,15 @@ let package = Package(
         room("Networks", ["Kernels", "Randomness"]),
         room("Datasets", ["CZlib", "Accounting", "Randomness"]),
         room("Training", ["Accounting", "Cryptography", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
+        room("Updates", ["CZstd", "Accounting", "Cryptography", "Noise", "Randomness"]),
+        room("Rounds", ["Accounting", "Noise"]),
+        // The generated schema code marks nothing unsafe, so this one room is compiled without the strict check.
+        .target(
+            name: "Messages",
+            dependencies: ["Cryptography", "Rounds", protobuf],
+            path: "Sources/Messages",
+            swiftSettings: Array(settings.dropFirst())
+        ),
         room("CommandLineKit", [arguments, logging]),
         tool(
             "sotto",
@@ -76,6 +88,7 @@ let package = Package(
         suite("Networks", ["Kernels", "Randomness"]),
         suite("Datasets", ["Accounting", "Randomness"]),
         suite("Training", ["Accounting", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
+        suite("Updates", ["Accounting", "Cryptography", "Noise", "Randomness"]),
     ],
     swiftLanguageModes: [.v6]
 )

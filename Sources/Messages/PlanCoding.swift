@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Rounds
+
+/// The wire form of a plan and back. A plan read from the wire has passed every rule of ``TaskPlan``.
+extension Sotto_V1_Plan {
+    /// The only version that this code speaks.
+    static let version: UInt32 = 1
+
+    package init(_ plan: TaskPlan) {
+        self.init()
+        version = Self.version
+        task = plan.task
+        population = plan.population
+        model.preset = plan.model.preset
+        model.inputShape = plan.model.inputShape.map(UInt32.init)
+        model.classes = UInt32(plan.model.classes)
+        model.parameters = UInt64(plan.model.parameters)
+        model.initialisationSeed = plan.model.initialisationSeed
+        privacy.unit = "example"
+        privacy.adjacency = "add-or-remove-one"
+        privacy.samplingRate = plan.privacy.samplingRate
+        privacy.targetEpsilon = plan.privacy.targetEpsilon
+        privacy.delta = plan.privacy.delta
+        privacy.clipNorm = plan.privacy.clipNorm
+        privacy.clippingMethod = plan.privacy.clippingMethod
+        privacy.gridExponent = Int32(plan.privacy.gridExponent)
+        privacy.bound = UInt64(plan.privacy.bound)
+        privacy.noiseMultiple = plan.privacy.noiseMultiple
+        privacy.colluders = UInt32(plan.privacy.colluders)
+        rounds.rounds = UInt32(plan.rounds.rounds)
+        rounds.cohort = UInt32(plan.rounds.cohort)
+        rounds.fewestSurvivors = UInt32(plan.rounds.fewestSurvivors)
+        rounds.deadlineSeconds = UInt32(plan.rounds.deadlineSeconds)
+        optimizer.kind = plan.optimizer.kind
+        optimizer.learningRate = plan.optimizer.learningRate
+        optimizer.momentum = plan.optimizer.momentum
+        optimizer.normaliser = plan.optimizer.normaliser
+        coding.ringBits = UInt32(plan.ringBits)
+    }
+
+    /// The plan that these fields describe.
+    ///
+    /// - Throws: ``WireError`` when the version, unit or adjacency is not supported, a number does not fit, or the plan
+    ///   breaks one of its own rules.
+    package func plan() throws(WireError) -> TaskPlan {
+        guard version == Self.version else {
+            throw WireError("plan: has version \(version); this build understands version \(Self.version)")
+        }
+        guard privacy.unit == "example", privacy.adjacency == "add-or-remove-one" else {
+            throw WireError(
+                "plan: unit '\(privacy.unit)' with adjacency '\(privacy.adjacency)' is not supported;"
+                    + " use example and add-or-remove-one"
+            )
+        }
+        guard let bound = Int64(exactly: privacy.bound), let parameters = Int(exactly: model.parameters) else {
+            throw WireError("plan: a bound or a number of parameters is beyond 2^63")
+        }
+        do {
+            return try TaskPlan(
+                task: task,
+                population: population,
+                model: ModelTerms(
+                    preset: model.preset,
+                    inputShape: model.inputShape.map(Int.init),
+                    classes: Int(model.classes),
+                    parameters: parameters,
+                    initialisationSeed: model.initialisationSeed
+                ),
+                privacy: PrivacyTerms(
+                    samplingRate: privacy.samplingRate,
+                    targetEpsilon: privacy.targetEpsilon,
+                    delta: privacy.delta,
+                    clipNorm: privacy.clipNorm,
+                    clippingMethod: privacy.clippingMethod,
+                    gridExponent: Int(privacy.gridExponent),
+                    bound: bound,
+                    noiseMultiple: privacy.noiseMultiple,
+                    colluders: Int(privacy.colluders)
+                ),
+                rounds: RoundTerms(
+                    rounds: Int(rounds.rounds),
+                    cohort: Int(rounds.cohort),
+                    fewestSurvivors: Int(rounds.fewestSurvivors),
+                    deadlineSeconds: Int(rounds.deadlineSeconds)
+                ),
+                optimizer: OptimizerTerms(
+                    kind: optimizer.kind,
+                    learningRate: optimizer.learningRate,
+                    momentum: optimizer.momentum,
+                    normaliser: optimizer.normaliser
+                ),
+                ringBits: Int(coding.ringBits)
+            )
+        } catch {
+            throw WireError("plan: \(error)")
+        }
+    }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Everything about a task that decides its privacy, its model or its protocol: a pure value.
+///
+/// The server plans it once, when the task is created; its wire form is hashed, and both sides check that hash in every
+/// round. Nothing here can change under a running task. A client does not trust the numbers: ``init(task:population:model:privacy:rounds:optimizer:ringBits:)``
+/// refuses a plan that contradicts itself, and ``event(against:)`` derives the privacy events from the integers that the
+/// client itself will enforce (bound, noise multiple), never from an ε that the server claims.
+package struct TaskPlan: Hashable, Sendable {
+    /// Name of the task, unique on its server: 1...64 characters of `a-z A-Z 0-9 . _ -`.
+    package let task: String
+    /// The people whose data the task uses. All tasks of one population add up in one ledger.
+    package let population: String
+    package let model: ModelTerms
+    package let privacy: PrivacyTerms
+    package let rounds: RoundTerms
+    package let optimizer: OptimizerTerms
+    /// Width of the ring in which updates are added: values are taken modulo 2^ringBits.
+    package let ringBits: Int
+
+    package init(
+        task: String,
+        population: String,
+        model: ModelTerms,
+        privacy: PrivacyTerms,
+        rounds: RoundTerms,
+        optimizer: OptimizerTerms,
+        ringBits: Int
+    ) throws(PlanError) {
+        self.task = task
+        self.population = population
+        self.model = model
+        self.privacy = privacy
+        self.rounds = rounds
+        self.optimizer = optimizer
+        self.ringBits = ringBits
+        try PlanRules.check(self)
+    }
+}
+
+/// The model of a task.
+package struct ModelTerms: Hashable, Sendable {
+    /// Name of a preset, for example `logistic`.
+    package let preset: String
+    /// Shape of one example: channels, height, width.
+    package let inputShape: [Int]
+    package let classes: Int
+    /// Length of the flat parameter vector.
+    package let parameters: Int
+    /// Seed of the public initialisation.
+    package let initialisationSeed: UInt64
+
+    package init(preset: String, inputShape: [Int], classes: Int, parameters: Int, initialisationSeed: UInt64) {
+        self.preset = preset
+        self.inputShape = inputShape
+        self.classes = classes
+        self.parameters = parameters
+        self.initialisationSeed = initialisationSeed
+    }
+}
+
+/// What decides the privacy of a task with unit `example` and shared noise.
+package struct PrivacyTerms: Hashable, Sendable {
+    /// Probability with which every example of every cohort member takes part in a round, 0 < q ≤ 1.
+    package let samplingRate: Double
+    /// The ε that the noise was planned for, against `colluders` colluding clients after all rounds.
+    package let targetEpsilon: Double
+    package let delta: Double
+    /// L2 norm to which an example's gradient is clipped, in real units.
+    package let clipNorm: Double
+    /// Name of the clipping method, for example `per-example`.
+    package let clippingMethod: String
+    /// The certified grid's step is 2^-gridExponent.
+    package let gridExponent: Int
+    /// L2 bound of one example's integer vector, in grid steps; bound · 2^-gridExponent ≤ clipNorm.
+    package let bound: Int64
+    /// Each noise share has the standard deviation 64 · noiseMultiple grid steps.
+    package let noiseMultiple: UInt64
+    /// The number of clients that may pool what they know without the claim breaking.
+    package let colluders: Int
+
+    package init(
+        samplingRate: Double,
+        targetEpsilon: Double,
+        delta: Double,
+        clipNorm: Double,
+        clippingMethod: String,
+        gridExponent: Int,
+        bound: Int64,
+        noiseMultiple: UInt64,
+        colluders: Int
+    ) {
+        self.samplingRate = samplingRate
+        self.targetEpsilon = targetEpsilon
+        self.delta = delta
+        self.clipNorm = clipNorm
+        self.clippingMethod = clippingMethod
+        self.gridExponent = gridExponent
+        self.bound = bound
+        self.noiseMultiple = noiseMultiple
+        self.colluders = colluders
+    }
+}
+
+/// How rounds of a task go.
+package struct RoundTerms: Hashable, Sendable {
+    /// Rounds until the task is finished.
+    package let rounds: Int
+    /// Clients in a round.
+    package let cohort: Int
+    /// The fewest updates with which a round may be released; the noise is planned for them.
+    package let fewestSurvivors: Int
+    /// Seconds from the first member's assignment until the round closes without the missing members.
+    package let deadlineSeconds: Int
+
+    package init(rounds: Int, cohort: Int, fewestSurvivors: Int, deadlineSeconds: Int) {
+        self.rounds = rounds
+        self.cohort = cohort
+        self.fewestSurvivors = fewestSurvivors
+        self.deadlineSeconds = deadlineSeconds
+    }
+}
+
+/// How the server uses a round's sum.
+package struct OptimizerTerms: Hashable, Sendable {
+    /// `sgd`.
+    package let kind: String
+    package let learningRate: Double
+    package let momentum: Double
+    /// Public constant that divides the sum: sampling rate times the declared number of examples, never a count of a
+    /// client.
+    package let normaliser: Double
+
+    package init(kind: String, learningRate: Double, momentum: Double, normaliser: Double) {
+        self.kind = kind
+        self.learningRate = learningRate
+        self.momentum = momentum
+        self.normaliser = normaliser
+    }
+}
