@@ -33,25 +33,37 @@ func suite(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 
 let package = Package(
     name: "sotto",
     products: [
+        .library(name: "Participant", targets: ["Participant"]),
+        .library(name: "Aggregator", targets: ["Aggregator"]),
         .executable(name: "sotto", targets: ["sotto"]),
+        .executable(name: "sotto-client", targets: ["sotto-client"]),
+        .executable(name: "sotto-server", targets: ["sotto-server"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
     ],
     targets: [
         system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
         system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         .target(name: "CKernels", path: "Sources/CKernels"),
+
         room("Kernels", ["COpenBLAS", "CKernels"]),
         room("Cryptography", ["COpenSSL"]),
         room("Files", ["Cryptography"]),
@@ -70,6 +82,22 @@ let package = Package(
             path: "Sources/Messages",
             swiftSettings: Array(settings.dropFirst())
         ),
+        room("Store", ["Rounds", grdb]),
+        room(
+            "Participant",
+            [
+                "CCurl", "Accounting", "Cryptography", "Datasets", "Files", "Kernels", "Messages", "Networks", "Noise",
+                "Randomness", "Rounds", "Training", "Updates", logging, protobuf,
+            ]
+        ),
+        room(
+            "Aggregator",
+            [
+                "Accounting", "Cryptography", "Datasets", "Files", "Kernels", "Messages", "Networks", "Noise",
+                "Randomness",
+                "Rounds", "Store", "Training", "Updates", logging, protobuf, toml,
+            ]
+        ),
         room("CommandLineKit", [arguments, logging]),
         tool(
             "sotto",
@@ -79,9 +107,17 @@ let package = Package(
                 "Randomness", "Training", arguments,
             ]
         ),
+        tool("sotto-client", path: "Client", ["CommandLineKit", "Kernels", "Participant", arguments, logging]),
+        tool(
+            "sotto-server",
+            path: "Server",
+            ["Aggregator", "CommandLineKit", "Kernels", arguments, hummingbird, logging]
+        ),
+
         .target(name: "TestKit", dependencies: ["Randomness"], path: "Tests/TestKit", swiftSettings: settings),
         suite("Kernels"),
         suite("Cryptography"),
+        suite("Files"),
         suite("Randomness"),
         suite("Noise", ["Cryptography", "Randomness"]),
         suite("Accounting", ["Cryptography"]),
@@ -89,6 +125,22 @@ let package = Package(
         suite("Datasets", ["Accounting", "Randomness"]),
         suite("Training", ["Accounting", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
         suite("Updates", ["Accounting", "Cryptography", "Noise", "Randomness"]),
+        suite("Rounds", ["Accounting"]),
+        suite("Store", ["Rounds"]),
+        suite(
+            "Participant",
+            [
+                "Accounting", "Cryptography", "Datasets", "Kernels", "Messages", "Networks", "Rounds", "Training",
+                "Updates",
+            ]
+        ),
+        suite(
+            "Aggregator",
+            [
+                "Accounting", "Cryptography", "Datasets", "Kernels", "Messages", "Networks", "Noise", "Participant",
+                "Randomness", "Rounds", "Store", "Training", "Updates", logging,
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+package import CommandLineKit
+import FoundationEssentials
+import Logging
+package import Participant
+
+/// `sotto-client run`
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Take part in a server's tasks until they are finished.",
+        discussion: """
+            In each round the client draws secretly which examples take part, clips their gradients, adds its share of exact \
+            noise, and sends the sum sealed. It keeps a privacy ledger of its own in the state folder, charged before \
+            anything leaves the device, and refuses tasks beyond the limits given here. It goes on by itself when the \
+            server or the client was interrupted. SIGINT and SIGTERM end it after the current step.
+            """
+    )
+
+    @Option(help: ArgumentHelp("The server: https://HOST[:PORT], or http:// on this machine.", valueName: "url"))
+    var server: String
+
+    @Option(help: ArgumentHelp("The invite from the operator; needed once.", valueName: "token"))
+    var invite: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The private data: digits, idx:DIR, or a part of them, for example digits:3/8.",
+            valueName: "kind:path"
+        )
+    )
+    var data: String
+
+    @Option(help: ArgumentHelp("The most memory this process may take, for example 64MiB.", valueName: "size"))
+    var memoryLimit: ByteSize
+
+    @Option(
+        help: ArgumentHelp("The most epsilon of all tasks together, against everybody but the server.", valueName: "e")
+    )
+    var maxEpsilon: Double
+
+    @Option(help: ArgumentHelp("The most epsilon of all tasks together, against the server.", valueName: "e"))
+    var maxEpsilonServer: Double
+
+    @Option(help: ArgumentHelp("The delta at which both limits hold.", valueName: "d"))
+    var delta: Double = 1e-5
+
+    @Option(help: ArgumentHelp("Folder for keys, ledger and unfinished rounds.", valueName: "dir"))
+    var state: String = ".sotto-client"
+
+    @Option(help: ArgumentHelp("Threads that compute.", valueName: "n"))
+    var workers: Int = 1
+
+    @Flag(help: "Go on waiting for new tasks when all are finished.")
+    var stay = false
+
+    @Flag(help: "Print one JSON object at the end.")
+    var json = false
+
+    @Flag(name: [.short, .long], help: "Log every round to standard error.")
+    var verbose = false
+
+    func validate() throws {
+        guard (1...1024).contains(workers) else {
+            throw ValidationError("--workers must be from 1 to 1024, not \(workers)")
+        }
+        guard delta > 0, delta < 1 else { throw ValidationError("--delta must be between 0 and 1, not \(delta)") }
+        for (name, limit) in [("--max-epsilon", maxEpsilon), ("--max-epsilon-server", maxEpsilonServer)] {
+            guard limit > 0, limit.isFinite else {
+                throw ValidationError("\(name) must be a number above 0, not \(limit)")
+            }
+        }
+    }
+
+    func run() throws {
+        StopSignal.install()
+        let participant = try Participant(
+            configuration: ParticipantConfiguration(
+                server: try ServerAddress(server),
+                invite: invite,
+                data: data,
+                stateFolder: state,
+                memoryLimit: memoryLimit.bytes,
+                maximumEpsilon: maxEpsilon,
+                maximumEpsilonAgainstServer: maxEpsilonServer,
+                delta: delta,
+                workers: workers,
+                staysWhenFinished: stay
+            ),
+            logger: DiagnosticLog.logger("sotto-client", verbose: verbose)
+        )
+        let report = try participant.run { StopSignal.isRaised }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            print(report.table)
+        }
+    }
+}
+
+extension ParticipantError: ExitError {
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .input: .badInput
+        case .limit: .limit
+        case .refused: .refused
+        case .failure: .failure
+        }
+    }
+}
+
+extension ParticipantReport {
+    /// What a person reads at the end.
+    var table: String {
+        var table = TextTable()
+        table.row("rounds delivered", "\(rounds)")
+        table.row("rounds dropped", "\(dropped)")
+        table.row("sent", "\(Decimal.grouped(bytesUp)) bytes")
+        table.row("received", "\(Decimal.grouped(bytesDown)) bytes")
+        for (adversary, epsilon) in epsilonAgainst.sorted(by: { $0.key < $1.key }) {
+            table.row("epsilon against \(adversary)", "\(Decimal.text(epsilon, digits: 4)) at delta \(delta)")
+        }
+        table.row(
+            "peak memory",
+            "\(Decimal.text(peakMiB, digits: 1)) MiB (planned \(Decimal.text(planMiB, digits: 1)) MiB)"
+        )
+        return table.description
+    }
+}

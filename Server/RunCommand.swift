@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Aggregator
+import ArgumentParser
+import CommandLineKit
+import Hummingbird
+import Logging
+
+/// `sotto-server run`
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Serve tasks until interrupted.",
+        discussion: """
+            Everything is in the state folder of the server file: stop the server in any way, start it again, and open \
+            rounds go on. Plain HTTP is served on this machine's loopback interface only.
+            """
+    )
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    @Option(help: ArgumentHelp("Instead of the server file's address.", valueName: "host:port"))
+    var listen: String?
+
+    @Flag(name: [.short, .long], help: "Log every round to standard error.")
+    var verbose = false
+
+    func run() async throws {
+        let configuration = try configuration.load()
+        let address = try listen.map { try ListenAddress($0) } ?? configuration.listen
+        let logger = DiagnosticLog.logger("sotto-server", verbose: verbose)
+        let aggregator = try await Aggregator(configuration: configuration, logger: logger)
+        let application = Application(
+            responder: APIResponder(aggregator: aggregator),
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: address.port),
+                serverName: "sotto"
+            ),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port ?? address.port
+                logger.notice("listening on http://\(address.host):\(port)")
+            },
+            logger: DiagnosticLog.logger("http", verbose: false)
+        )
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.runService() }
+            group.addTask {
+                while !Task.isCancelled {
+                    await aggregator.tick()
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            // The service ends on SIGINT or SIGTERM; the timer ends with it.
+            _ = try await group.next()
+            group.cancelAll()
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Aggregator
+import CommandLineKit
+
+extension TaskReport {
+    /// A task for a person. Every ε says against whom it holds.
+    var table: String {
+        var table = TextTable()
+        table.row("task", "\(task), population \(population)")
+        table.row("status", statusReason.isEmpty ? status : "\(status): \(statusReason)")
+        table.row("model", "\(model), \(parameters) parameters")
+        table.row("rounds", "\(round) of \(rounds), \(attempts) attempts charged")
+        if let testAccuracy { table.row("test accuracy", Decimal.text(testAccuracy, digits: 4)) }
+        let epsilons = [
+            ("an outsider", epsilonAgainst.outsider), ("one client", epsilonAgainst.client),
+            ("\(epsilonAgainst.colluderCount) colluding client(s)", epsilonAgainst.colluders),
+            ("the server", epsilonAgainst.server),
+        ]
+        for (adversary, epsilon) in epsilons {
+            table.row("epsilon against \(adversary)", Decimal.text(epsilon, digits: 3))
+        }
+        table.row("delta", "\(delta)")
+        table.row("unit, adjacency", "\(unit), \(adjacency)")
+        table.row("sampling", sampling)
+        table.row("accounting", "\(accountant), \(conversion) conversion")
+        table.row("bytes up", "\(Decimal.grouped(Int(bytesUpPerClientRound))) per client and round")
+        table.row("bytes down", "\(Decimal.grouped(Int(bytesDownPerClientRound))) per client and round")
+        table.row("time", "\(Decimal.text(secondsPerRound, digits: 3)) s per round")
+        table.row("ledger", "\(database), \(ledgerEntries) entries, head \(ledgerHead.prefix(16))…")
+        table.row("model file", "\(modelFolder)/model.safetensors, privacy.json")
+        return table.description
+    }
+}
+
+/// One line that is rewritten on a terminal, and printed at each tenth of the way elsewhere.
+struct WatchLine {
+    private var lastTenth = -1
+
+    mutating func show(_ report: TaskReport) {
+        let width = 30
+        let filled = report.round * width / max(1, report.rounds)
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+        let accuracy = report.testAccuracy.map { Decimal.text($0, digits: 3) } ?? "-"
+        let text =
+            "round \(report.round)/\(report.rounds) [\(bar)] accuracy \(accuracy)"
+            + "  epsilon \(Decimal.text(report.epsilon, digits: 2)) (clients)"
+            + " \(Decimal.text(report.epsilonAgainst.server, digits: 1)) (server)"
+        if StandardError.isTerminal {
+            StandardError.write("\r\(text) \u{1B}[K")
+        } else {
+            let tenth = report.round * 10 / max(1, report.rounds)
+            guard tenth > lastTenth else { return }
+            lastTenth = tenth
+            StandardError.write(text + "\n")
+        }
+    }
+
+    func finish() {
+        if StandardError.isTerminal { StandardError.write("\n") }
+    }
+}

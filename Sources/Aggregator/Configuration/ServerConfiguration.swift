@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounting
+internal import Rounds
+
+/// What an operator decides for a whole server, from `server.toml`.
+///
+/// ```toml
+/// [server]
+/// name = "example"
+/// state = "/var/lib/sotto"      # database, keys, released models
+/// listen = "127.0.0.1:8470"
+///
+/// [[population]]
+/// name = "people"
+/// epsilon = 8.0                 # against outsiders, clients and colluders
+/// epsilon-server = 60.0         # against this server
+/// delta = 1e-5
+/// ```
+public struct ServerConfiguration: Sendable {
+    public let name: String
+    /// Folder of the database, the keys and the released models.
+    public let stateFolder: String
+    /// Host and port to listen on.
+    public let listen: ListenAddress
+    package let budgets: [String: PopulationBudget]
+
+    /// Reads a server file.
+    ///
+    /// - Throws: ``AggregatorError/input(_:)`` naming the key that is wrong.
+    public init(path: String) throws(AggregatorError) {
+        var file = try TOMLFile(path: path)
+        var server = try file.section("server")
+        name = try server.string("name", default: "sotto-server")
+        stateFolder = try server.string("state")
+        listen = try ListenAddress(server.string("listen", default: "127.0.0.1:8470"))
+        try server.finish()
+        var budgets: [String: PopulationBudget] = [:]
+        for var section in try file.sections("population") {
+            let name = try section.string("name")
+            let budget = PopulationBudget(
+                epsilon: try section.number("epsilon"),
+                epsilonServer: try section.optionalNumber("epsilon-server"),
+                delta: try section.number("delta")
+            )
+            try section.finish()
+            do { _ = try budget.budget } catch { throw .input("\(path): population \(name): \(error)") }
+            guard budgets.updateValue(budget, forKey: name) == nil else {
+                throw .input("\(path): population \(name) is listed twice")
+            }
+        }
+        try file.finish()
+        guard !budgets.isEmpty else {
+            throw .input(
+                "\(path): lacks a [[population]] with name, epsilon and delta; tasks need a budget to spend from"
+            )
+        }
+        self.budgets = budgets
+    }
+
+    package init(
+        name: String,
+        stateFolder: String,
+        listen: ListenAddress,
+        budgets: [String: PopulationBudget]
+    ) {
+        self.name = name
+        self.stateFolder = stateFolder
+        self.listen = listen
+        self.budgets = budgets
+    }
+}
+
+/// What a population's people have agreed to, for all tasks together.
+package struct PopulationBudget: Hashable, Sendable {
+    package let epsilon: Double
+    package let epsilonServer: Double?
+    package let delta: Double
+
+    package init(epsilon: Double, epsilonServer: Double?, delta: Double) {
+        self.epsilon = epsilon
+        self.epsilonServer = epsilonServer
+        self.delta = delta
+    }
+
+    /// The same for the ledger, whose accountant has its share of δ.
+    package var budget: Budget {
+        get throws(AccountingError) {
+            try Budget(epsilon: epsilon, delta: DeltaShares.accountant(of: delta), epsilonServer: epsilonServer)
+        }
+    }
+}
+
+/// A loopback address to listen on.
+public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
+    public let host: String
+    public let port: Int
+
+    /// - Throws: ``AggregatorError/input(_:)`` unless the text is `host:port` on this machine's loopback interface: this
+    ///   server speaks plain HTTP, which must not leave the machine.
+    public init(_ text: String) throws(AggregatorError) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { throw .input("listen: '\(text)' must be host:port, for example 127.0.0.1:8470") }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        let octets = host.split(separator: ".", omittingEmptySubsequences: false)
+        let loopback =
+            host == "localhost" || host == "::1"
+            || octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil }
+        guard loopback else {
+            throw .input(
+                "listen: '\(host)' is not on this machine's loopback interface; plain HTTP is served on 127.0.0.1, ::1 or"
+                    + " localhost only"
+            )
+        }
+        self.host = host
+        self.port = port
+    }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an engineer decides for one task, from a TOML file.
+///
+/// ```toml
+/// [task]
+/// name = "digits"
+/// population = "people"
+/// rounds = 60
+///
+/// [model]
+/// preset = "logistic"
+///
+/// [data]
+/// shape = [1, 8, 8]
+/// classes = 10
+/// examples = 1438               # declared public: all clients' examples together
+/// evaluation = "digits"         # declared public test data; may be left out
+///
+/// [privacy]
+/// unit = "example"
+/// epsilon = 8.0                 # after all rounds, against the colluders
+/// delta = 1e-5
+/// clip = 0.5
+/// sampling-rate = 0.3
+/// colluders = 1                 # may be left out: 5 % of the cohort, at least 1
+///
+/// [round]
+/// cohort = 8
+/// fewest-survivors = 7
+/// deadline-seconds = 30
+///
+/// [optimizer]
+/// kind = "sgd"
+/// learning-rate = 1.0
+/// momentum = 0.9
+/// ```
+package struct TaskConfiguration: Sendable {
+    package var name: String
+    package var population: String
+    package var rounds: Int
+    package var preset: String
+    package var seed: UInt64
+    package var shape: [Int]
+    package var classes: Int
+    /// The declared number of examples of the whole population: public, it scales the mean gradient.
+    package var examples: Int
+    package var evaluation: String
+    package var epsilon: Double
+    package var delta: Double
+    package var clip: Double
+    package var clipping: String
+    package var samplingRate: Double
+    package var colluders: Int
+    package var cohort: Int
+    package var fewestSurvivors: Int
+    package var deadlineSeconds: Int
+    package var optimizer: String
+    package var learningRate: Double
+    package var momentum: Double
+
+    /// Reads a task file.
+    ///
+    /// - Throws: ``AggregatorError/input(_:)`` naming the key that is missing, mistyped or unknown. Ranges are checked when
+    ///   the task is planned.
+    package init(path: String) throws(AggregatorError) {
+        var file = try TOMLFile(path: path)
+
+        var task = try file.section("task")
+        name = try task.string("name")
+        population = try task.string("population")
+        rounds = try task.integer("rounds")
+        try task.finish()
+
+        var model = try file.section("model")
+        preset = try model.string("preset")
+        let seed = try model.integer("seed", default: 1)
+        guard seed >= 0 else { throw .input("\(path): [model] seed must be at least 0") }
+        self.seed = UInt64(seed)
+        try model.finish()
+
+        var data = try file.section("data")
+        shape = try data.integers("shape")
+        classes = try data.integer("classes")
+        examples = try data.integer("examples")
+        evaluation = try data.string("evaluation", default: "")
+        try data.finish()
+        guard examples >= 1 else { throw .input("\(path): [data] examples must be at least 1") }
+
+        var privacy = try file.section("privacy")
+        let unit = try privacy.string("unit")
+        guard unit == "example" else {
+            throw .input("\(path): [privacy] unit is '\(unit)', but only example is supported")
+        }
+        epsilon = try privacy.number("epsilon")
+        delta = try privacy.number("delta")
+        clip = try privacy.number("clip")
+        clipping = try privacy.string("clipping", default: "per-example")
+        samplingRate = try privacy.number("sampling-rate")
+        let colluders = try privacy.integer("colluders", default: 0)
+        try privacy.finish()
+
+        var round = try file.section("round")
+        cohort = try round.integer("cohort")
+        fewestSurvivors = try round.integer("fewest-survivors")
+        deadlineSeconds = try round.integer("deadline-seconds", default: 60)
+        try round.finish()
+        self.colluders = colluders == 0 ? max(1, cohort / 20) : colluders
+
+        var optimizer = try file.section("optimizer")
+        self.optimizer = try optimizer.string("kind", default: "sgd")
+        learningRate = try optimizer.number("learning-rate")
+        momentum = try optimizer.number("momentum", default: 0)
+        try optimizer.finish()
+        try file.finish()
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Accounting
+internal import Cryptography
+internal import Logging
+internal import Messages
+internal import Rounds
+internal import Store
+internal import Training
+internal import Updates
+
+/// Opening and closing rounds.
+extension Aggregator {
+    /// Looks after every task once: closes rounds that are due and opens those for which a cohort waits. Called after
+    /// every request that may change something, and by a timer.
+    public func tick() {
+        do {
+            for task in try store.tasks() { try tend(task) }
+        } catch {
+            logger.error("\(error)")
+        }
+    }
+
+    private func tend(_ task: TaskRecord) throws {
+        if let round = rounds[task.name] {
+            switch round.machine.closing(now: clock()) {
+            case .notYet: return
+            case .commit(let survivors): try commit(round, task: task, survivors: survivors)
+            case .abandon(let survivors): try abandon(round, task: task, survivors: survivors)
+            }
+        }
+        guard let task = try store.task(task.name), task.status == .running, rounds[task.name] == nil else { return }
+        try open(task)
+    }
+
+    // MARK: Opening
+
+    private func open(_ task: TaskRecord) throws {
+        let runtime = try runtime(of: task.name)
+        let plan = runtime.plan
+        guard task.round < plan.rounds.rounds else { return }
+        guard waiting.count(for: task.name, now: clock()) >= plan.rounds.cohort else { return }
+        let number = task.round + 1
+        let identifier = RoundIdentifier(
+            task: task.name,
+            round: number,
+            attempt: try store.lastAttempt(task: task.name, round: number) + 1
+        )
+        let reservation = runtime.reservation(of: identifier, modelHash: task.modelHash)
+        guard let entry = try reserve(reservation, task: task) else { return }
+        let key = X25519PrivateKey()
+        let sealedKey = try key.withBytes { bytes throws in
+            try keys.seal(bytes.indices.map { bytes[$0] }, context: OpenRound.keyContext(identifier))
+        }
+        let record = RoundRecord(
+            identifier: identifier,
+            modelHash: task.modelHash,
+            keyID: Hexadecimal.text(SHA256.hash(key.publicKey).prefix(8)),
+            publicKey: key.publicKey,
+            sealedPrivateKey: sealedKey,
+            openedAt: clock()
+        )
+        try store.openRound(record, reservation: entry.row)
+        try ledgers[task.population]?.append(entry)
+        try restore(record)
+        logger.info("\(identifier): open, ledger entry \(entry.index)")
+    }
+
+    /// The ledger entry of a reservation, or `nil` when the population's budget refuses it; the task then says so.
+    private func reserve(_ charge: LedgerCharge, task: TaskRecord) throws -> LedgerEntry? {
+        guard let budget = configuration.budgets[task.population] else {
+            try exhaust(task, "the server file has no [[population]] named \(task.population)")
+            return nil
+        }
+        let ledger = try ledger(of: task.population)
+        do {
+            try ledger.check(next: charge, budget: budget.budget)
+        } catch {
+            guard case LedgerError.budgetExceeded = error else { throw error }
+            try exhaust(task, "\(error)")
+            return nil
+        }
+        return try ledger.prepare(charge)
+    }
+
+    private func exhaust(_ task: TaskRecord, _ reason: String) throws {
+        logger.warning("task \(task.name): no further round: \(reason)")
+        try store.setStatus(.exhausted, reason: reason, of: task.name)
+    }
+
+    // MARK: Closing
+
+    private func commit(_ round: OpenRound, task: TaskRecord, survivors: Int) throws {
+        let identifier = round.machine.identifier
+        let runtime = try runtime(of: task.name)
+        guard let model = try store.blob(round.record.modelHash) else {
+            throw AggregatorError.failure("\(identifier): its model is not in the database")
+        }
+        let step = try runtime.step(model: model, optimizerState: task.optimizerState, sum: round.sum.decoded())
+        let charge = runtime.reservation(of: identifier, modelHash: round.record.modelHash)
+            .closed(as: .spent, modelHashAfter: step.modelHash)
+        let entry = try ledger(of: task.population).prepare(charge)
+        let result = RoundResult(
+            round: identifier.round,
+            attempt: identifier.attempt,
+            survivors: survivors,
+            accuracy: step.evaluation?.accuracy,
+            loss: step.evaluation.flatMap { $0.loss.isFinite ? $0.loss : nil },
+            seconds: Double(clock() - min(clock(), round.record.openedAt)) / 1000,
+            bytesUp: round.bytesUp
+        )
+        let isLast = identifier.round == runtime.plan.rounds.rounds
+        do {
+            try store.commit(
+                RoundCommit(
+                    identifier: identifier,
+                    entry: entry.row,
+                    modelHash: step.modelHash,
+                    model: step.model,
+                    optimizerState: step.optimizerState,
+                    result: result,
+                    status: isLast ? .finished : .running
+                )
+            )
+        } catch {
+            ledgers[task.population] = nil
+            try reload(task.name)
+            throw error
+        }
+        try ledgers[task.population]?.append(entry)
+        rounds[task.name] = nil
+        let accuracy = result.accuracy.map { ", accuracy \($0)" } ?? ""
+        logger.info("\(identifier): committed with \(survivors) updates\(accuracy), ledger entry \(entry.index)")
+        if let task = try store.task(task.name) { try publish(task) }
+    }
+
+    private func abandon(_ round: OpenRound, task: TaskRecord, survivors: Int) throws {
+        let identifier = round.machine.identifier
+        let runtime = try runtime(of: task.name)
+        let charge = runtime.reservation(of: identifier, modelHash: round.record.modelHash).closed(as: .abandoned)
+        let entry = try ledger(of: task.population).prepare(charge)
+        do {
+            try store.abandon(identifier, entry: entry.row)
+        } catch {
+            ledgers[task.population] = nil
+            try reload(task.name)
+            throw error
+        }
+        try ledgers[task.population]?.append(entry)
+        rounds[task.name] = nil
+        logger.warning(
+            """
+            \(identifier): abandoned with \(survivors) of at least \(runtime.plan.rounds.fewestSurvivors) updates; what was \
+            sent counts as spent
+            """
+        )
+    }
+}

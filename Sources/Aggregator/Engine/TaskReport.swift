@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounting
+
+/// What everybody may know of a task.
+package struct TaskReport: Sendable, Codable {
+    package var task: String
+    package var population: String
+    package var status: String
+    package var statusReason: String
+    package var model: String
+    package var parameters: Int
+    /// Committed rounds.
+    package var round: Int
+    package var rounds: Int
+    /// Attempts that were charged, abandoned and open ones included.
+    package var attempts: Int
+    package var cohort: Int
+    package var fewestSurvivors: Int
+    package var waitingClients: Int
+    /// On the public evaluation data, after the last committed round.
+    package var testAccuracy: Double?
+    package var testLoss: Double?
+    /// Against the colluders: what the plan was made for. 0 before the first charge.
+    package var epsilon: Double
+    package var epsilonAgainst: PrivacyByAdversary
+    /// What the plan allows after all rounds.
+    package var plannedEpsilon: Double
+    package var delta: Double
+    package var deltaParts: DeltaParts?
+    package var unit: String
+    package var adjacency: String
+    package var sampling: String
+    package var accountant: String
+    package var conversion: String
+    package var assumptions: [String]
+    package var noiseMultiplier: Double
+    package var sensitivityInflation: Double
+    package var bytesUpPerClientRound: Double
+    package var bytesDownPerClientRound: Double
+    package var secondsPerRound: Double
+    package var serverPeakMiB: Double
+    package var modelSHA256: String
+    package var ledgerHead: String
+    package var ledgerEntries: Int
+    package var modelFolder: String
+    package var database: String
+}
+
+/// An ε for each adversary.
+package struct PrivacyByAdversary: Sendable, Codable {
+    package var outsider: Double
+    package var client: Double
+    package var colluders: Double
+    package var server: Double
+    /// How many clients the colluders are.
+    package var colluderCount: Int
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Accounting
+internal import Cryptography
+internal import Messages
+internal import Rounds
+internal import Store
+
+/// Reports from what is stored alone, so that a running server and the command line tool tell the same.
+extension Administration {
+    static func report(
+        on task: TaskRecord,
+        store: any Store,
+        ledger: Ledger,
+        stateFolder: String
+    ) throws -> TaskReport {
+        guard let planBytes = try store.blob(task.planHash) else {
+            throw AggregatorError.failure("task \(task.name): its plan is not in the database")
+        }
+        let plan = try Sotto_V1_Plan(wire: planBytes, what: "plan of task \(task.name)").plan()
+        let attempts = ledger.charges.count { $0.attempt.task == task.name }
+        let claims = attempts == 0 ? [] : try plan.claims(rounds: attempts)
+        let certificate = ledger.charges.first { $0.attempt.task == task.name }?.certificate
+        let main = claims.first { $0.adversary == .colluders(plan.privacy.colluders) }
+        let results = try store.results(of: task.name)
+        let survivors = results.reduce(0) { $0 + $1.survivors }
+        let modelBytes = try store.blob(task.modelHash)?.count ?? 0
+        return TaskReport(
+            task: task.name,
+            population: task.population,
+            status: task.status.rawValue,
+            statusReason: task.statusReason,
+            model: plan.model.preset,
+            parameters: plan.model.parameters,
+            round: task.round,
+            rounds: plan.rounds.rounds,
+            attempts: attempts,
+            cohort: plan.rounds.cohort,
+            fewestSurvivors: plan.rounds.fewestSurvivors,
+            waitingClients: 0,
+            testAccuracy: results.last?.accuracy,
+            testLoss: results.last?.loss,
+            epsilon: main?.epsilon ?? 0,
+            epsilonAgainst: PrivacyByAdversary(claims, colluders: plan.privacy.colluders),
+            plannedEpsilon: plan.privacy.targetEpsilon,
+            delta: plan.privacy.delta,
+            deltaParts: main?.deltaParts,
+            unit: PrivacyUnit.example.rawValue,
+            adjacency: Adjacency.addRemoveOne.rawValue,
+            sampling: plan.sampling(rounds: attempts),
+            accountant: main?.accountant ?? "",
+            conversion: main?.conversion.rawValue ?? "",
+            assumptions: main?.assumptions ?? [],
+            noiseMultiplier: plan.noiseMultiplier(against: .colluders(plan.privacy.colluders)),
+            sensitivityInflation: certificate?.inflation ?? 1,
+            bytesUpPerClientRound: survivors == 0
+                ? 0 : Double(results.reduce(0) { $0 + $1.bytesUp }) / Double(survivors),
+            bytesDownPerClientRound: Double(modelBytes),
+            secondsPerRound: results.isEmpty ? 0 : results.reduce(0) { $0 + $1.seconds } / Double(results.count),
+            serverPeakMiB: 0,
+            modelSHA256: Hexadecimal.text(task.modelHash),
+            ledgerHead: Hexadecimal.text(ledger.head.hash),
+            ledgerEntries: ledger.entries.count,
+            modelFolder: modelFolder(task.name, stateFolder: stateFolder),
+            database: databasePath(stateFolder)
+        )
+    }
+}
+
+extension PrivacyByAdversary {
+    init(_ claims: [PrivacyClaim], colluders: Int) {
+        func epsilon(_ adversary: Adversary) -> Double { claims.first { $0.adversary == adversary }?.epsilon ?? 0 }
+        self.init(
+            outsider: epsilon(.outsider),
+            client: epsilon(.client),
+            colluders: epsilon(.colluders(colluders)),
+            server: epsilon(.server),
+            colluderCount: colluders
+        )
+    }
+}

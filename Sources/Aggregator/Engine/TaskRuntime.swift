@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Accounting
+internal import Cryptography
+internal import Datasets
+internal import Kernels
+internal import Messages
+internal import Networks
+internal import Rounds
+internal import Store
+internal import Training
+internal import Updates
+
+/// A task that is being served: its plan, and what a model step needs. One model and a constant, whatever the cohort.
+final class TaskRuntime {
+    let plan: TaskPlan
+    let planHash: [UInt8]
+    let network: Network
+    let ring: Ring
+    let certificate: SensitivityCertificate
+    /// From grid steps to the mean gradient.
+    let gradientScale: Double
+    private let evaluation: Dataset?
+    private let pool: WorkerPool
+    private let parameters: Buffer<Float>
+
+    init(_ record: TaskRecord, planBytes: [UInt8], workers: Int) throws {
+        plan = try Sotto_V1_Plan(wire: planBytes, what: "plan of task \(record.name)").plan()
+        planHash = record.planHash
+        guard SHA256.hash(planBytes) == planHash else {
+            throw AggregatorError.failure("task \(record.name): its plan does not have its hash; restore the database")
+        }
+        network = try Network.preset(
+            plan.model.preset,
+            input: Shape(plan.model.inputShape),
+            classes: plan.model.classes
+        )
+        ring = try Ring(bits: plan.ringBits)
+        let grid = try CertifiedGrid(
+            clip: plan.privacy.clipNorm,
+            dimension: network.parameterCount,
+            exponent: plan.privacy.gridExponent,
+            bound: plan.privacy.bound
+        )
+        certificate = try ClippingMethods.named(plan.privacy.clippingMethod).certificate(for: network, grid: grid)
+        gradientScale = grid.step / plan.optimizer.normaliser
+        // An operator who names evaluation data in a task file declares them public.
+        evaluation =
+            record.evaluationData.isEmpty
+            ? nil : try DatasetSource.load(record.evaluationData).test.declaredPublic()
+        pool = WorkerPool(workers: workers)
+        parameters = Buffer(count: network.parameterCount)
+    }
+
+    /// The largest body that an honest client of this task sends.
+    var uploadLimit: Int { WireLimits.upload(count: network.parameterCount, bits: plan.ringBits) }
+
+    /// What a model step gives.
+    struct Step {
+        let model: [UInt8]
+        let modelHash: [UInt8]
+        let optimizerState: [UInt8]
+        let evaluation: Evaluation?
+    }
+
+    /// Takes the model step for a round's sum.
+    func step(model: [UInt8], optimizerState: [UInt8], sum: [Int64]) throws -> Step {
+        let values = try network.parameters(safetensors: model)
+        var optimizer = try MomentumSGD(
+            dimension: network.parameterCount,
+            learningRate: plan.optimizer.learningRate,
+            momentum: plan.optimizer.momentum
+        )
+        try optimizer.restore(OptimizerState.decode(optimizerState))
+        parameters.write { target in
+            for index in values.indices { target[index] = values[index] }
+            optimizer.step(parameters: &target, sum: sum.span, scale: gradientScale)
+        }
+        let next = parameters.read { source in source.indices.map { source[$0] } }
+        guard next.allSatisfy(\.isFinite) else {
+            throw AggregatorError.failure("task \(plan.task): the model step is not finite; lower the learning rate")
+        }
+        let bytes = network.safetensors(next)
+        return Step(
+            model: bytes,
+            modelHash: SHA256.hash(bytes),
+            optimizerState: OptimizerState.encode(optimizer.state),
+            evaluation: try evaluate()
+        )
+    }
+
+    private func evaluate() throws -> Evaluation? {
+        guard let evaluation else { return nil }
+        return try Evaluation(of: network, parameters: parameters, on: evaluation, pool: pool)
+    }
+
+    /// A charge for an attempt of this task.
+    func reservation(of round: RoundIdentifier, modelHash: [UInt8]) -> LedgerCharge {
+        LedgerCharge(
+            LedgerCharge.Attempt(task: round.task, round: round.round, attempt: round.attempt),
+            kind: .reserved,
+            events: plan.events,
+            certificate: certificate,
+            modelHashBefore: modelHash
+        )
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Accounting
+internal import Messages
+internal import Rounds
+internal import Store
+
+/// A population's ledger for people and auditors: every entry, and what follows from all of them.
+package struct LedgerReport: Sendable, Codable {
+    package struct Line: Sendable, Codable {
+        package var index: Int
+        package var task: String
+        package var round: Int
+        package var attempt: Int
+        package var kind: String
+        package var events: [String: String]
+        package var modelBefore: String
+        package var modelAfter: String?
+        package var hash: String
+    }
+
+    package var population: String
+    package var entries: [Line]
+    package var head: String
+    /// ε of all entries against each adversary.
+    package var epsilonAgainst: [String: Double]
+    package var delta: Double
+    package var budgetEpsilon: Double?
+    package var budgetEpsilonServer: Double?
+}
+
+extension Administration {
+    /// The ledger of a population, or of the population of a task.
+    package static func ledgerReport(
+        _ name: String,
+        configuration: ServerConfiguration
+    ) throws(AggregatorError) -> LedgerReport {
+        let store = try openStore(configuration)
+        do {
+            let population = try store.task(name)?.population ?? name
+            let rows = try store.ledger(of: population)
+            guard !rows.isEmpty || configuration.budgets[population] != nil else {
+                throw AggregatorError.input("\(name): is neither a population nor a task of this server")
+            }
+            let ledger = try Ledger(stored: rows, population: population)
+            let budget = configuration.budgets[population]
+            let delta = budget?.delta ?? 1e-5
+            var epsilons: [String: Double] = [:]
+            for adversary in ledger.adversaries {
+                epsilons[adversary.description] =
+                    try ledger.epsilon(against: adversary, delta: DeltaShares.accountant(of: delta)).epsilon
+            }
+            return LedgerReport(
+                population: population,
+                entries: ledger.entries.map(LedgerReport.Line.init),
+                head: Hexadecimal.text(ledger.head.hash),
+                epsilonAgainst: epsilons,
+                delta: delta,
+                budgetEpsilon: budget?.epsilon,
+                budgetEpsilonServer: budget?.epsilonServer
+            )
+        } catch let error as AggregatorError {
+            throw error
+        } catch {
+            throw .failure("\(error)")
+        }
+    }
+
+    /// The same as JSON.
+    public static func ledgerJSON(_ name: String, configuration: ServerConfiguration) throws(AggregatorError) -> String
+    {
+        try json(ledgerReport(name, configuration: configuration))
+    }
+}
+
+extension LedgerReport.Line {
+    init(_ entry: LedgerEntry) {
+        self.init(
+            index: entry.index,
+            task: entry.charge.attempt.task,
+            round: entry.charge.attempt.round,
+            attempt: entry.charge.attempt.attempt,
+            kind: entry.charge.kind.rawValue,
+            events: Dictionary(
+                uniqueKeysWithValues: entry.charge.events.map { ($0.key.description, $0.value.description) }
+            ),
+            modelBefore: Hexadecimal.text(entry.charge.modelHashBefore),
+            modelAfter: entry.charge.modelHashAfter.map { Hexadecimal.text($0) },
+            hash: Hexadecimal.text(entry.hash)
+        )
+    }
+}

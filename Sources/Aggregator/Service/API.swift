@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import Messages
+
+/// One request, whatever brought it: HTTP, or a client in the same process.
+public struct APIRequest: Sendable {
+    public var method: String
+    /// Path with query, as in the request line.
+    public var target: String
+    /// Names in lower case.
+    public var headers: [String: String]
+    public var body: [UInt8]
+
+    public init(method: String, target: String, headers: [String: String] = [:], body: [UInt8] = []) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+    }
+
+    var range: String { headers["range"] ?? "" }
+}
+
+/// One answer.
+public struct APIResponse: Sendable {
+    public var status: Int
+    public var contentType: String
+    public var body: [UInt8]
+
+    init(status: Int, contentType: String, body: [UInt8]) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
+    }
+
+    static let protobuf = "application/x-protobuf"
+    static let json = "application/json"
+
+    static func message(_ bytes: [UInt8]) -> APIResponse {
+        APIResponse(status: 200, contentType: protobuf, body: bytes)
+    }
+
+    static func json(_ value: some Encodable) throws -> APIResponse {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return APIResponse(status: 200, contentType: json, body: [UInt8](try encoder.encode(value)))
+    }
+
+    /// A refusal that a machine can read.
+    public static func refusal(_ status: Int, _ reason: String) -> APIResponse {
+        var message = Sotto_V1_Refusal()
+        message.reason = reason
+        return APIResponse(status: status, contentType: protobuf, body: message.wireBytes())
+    }
+}
+
+/// Why a request is refused: an HTTP status and one line.
+struct APIError: Error {
+    let status: Int
+    let reason: String
+
+    init(_ status: Int, _ reason: String) {
+        self.status = status
+        self.reason = reason
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounting
+internal import Cryptography
+package import Datasets
+internal import Messages
+package import Networks
+internal import Noise
+package import Rounds
+package import Training
+package import Updates
+
+/// A plan that this device has understood and checked against its own data and limits.
+package struct ReviewedPlan {
+    package let plan: TaskPlan
+    package let planHash: [UInt8]
+    package let network: Network
+    package let grid: CertifiedGrid
+    package let method: any ClippingMethod
+    package let certificate: SensitivityCertificate
+    package let ring: Ring
+    package let memory: ShareMemory
+
+    /// The most bytes of a model file: its values and a header.
+    package var modelLimit: Int { network.parameterCount * MemoryLayout<Float>.stride + 256 * 1024 }
+
+    /// Reviews a plan's bytes.
+    ///
+    /// Nothing is taken from the server's word but the plan itself: the network, the grid, the certificate and the events
+    /// are derived here.
+    package init(
+        bytes: [UInt8],
+        hash: [UInt8],
+        dataset: Dataset,
+        memoryLimit: Int,
+        workers: Int,
+        baseBytes: Int
+    ) throws(ParticipantError) {
+        guard SHA256.hash(bytes) == hash else {
+            throw .refused("plan: its bytes do not have the hash that the server signed")
+        }
+        do {
+            plan = try Sotto_V1_Plan(wire: bytes, what: "plan").plan()
+        } catch {
+            throw .refused("\(error)")
+        }
+        planHash = hash
+        let task = "task \(plan.task)"
+        guard dataset.exampleShape == plan.model.inputShape, dataset.classes == plan.model.classes else {
+            throw .input(
+                "--data: has examples of shape \(dataset.exampleShape) in \(dataset.classes) classes; \(task) needs"
+                    + " \(plan.model.inputShape) in \(plan.model.classes)"
+            )
+        }
+        do {
+            network = try Network.preset(
+                plan.model.preset,
+                input: Shape(plan.model.inputShape),
+                classes: plan.model.classes
+            )
+            guard network.parameterCount == plan.model.parameters else {
+                throw ParticipantError.refused(
+                    "\(task): says \(plan.model.parameters) parameters; \(plan.model.preset) has \(network.parameterCount)"
+                )
+            }
+            grid = try CertifiedGrid(
+                clip: plan.privacy.clipNorm,
+                dimension: network.parameterCount,
+                exponent: plan.privacy.gridExponent,
+                bound: plan.privacy.bound
+            )
+            method = try ClippingMethods.named(plan.privacy.clippingMethod)
+            certificate = try method.certificate(for: network, grid: grid)
+            ring = try Ring(bits: plan.ringBits)
+        } catch let error as ParticipantError {
+            throw error
+        } catch {
+            throw .refused("\(task): \(error)")
+        }
+        guard certificate.bound <= plan.privacy.bound else {
+            throw .refused(
+                "\(task): the clipping method certifies \(certificate.bound) grid steps, the plan relies on less"
+            )
+        }
+        memory = ShareMemory(
+            network: network,
+            method: method,
+            ring: ring,
+            datasetBytes: dataset.plannedBytes,
+            baseBytes: baseBytes,
+            workers: workers
+        )
+        guard memory.totalBytes <= memoryLimit else {
+            throw .limit(
+                "\(task): needs \(memory.totalBytes) bytes with \(workers) worker(s); --memory-limit allows \(memoryLimit)"
+            )
+        }
+    }
+}
+
+/// The bytes of a client's round, item by item, known before the first example is read.
+package struct ShareMemory: Sendable {
+    package let items: [(name: String, bytes: Int)]
+
+    package var totalBytes: Int { items.reduce(0) { $0 + $1.bytes } }
+
+    init(
+        network: Network,
+        method: any ClippingMethod,
+        ring: Ring,
+        datasetBytes: Int,
+        baseBytes: Int,
+        workers: Int
+    ) {
+        let count = network.parameterCount
+        items = [
+            ("process", baseBytes),
+            ("data", datasetBytes),
+            // The downloaded file and the vector that is read from it.
+            ("model", 2 * count * MemoryLayout<Float>.stride),
+            ("gradients", GradientSummer.plannedBytes(for: network, method: method, workers: workers)),
+            ("noise share and update", 2 * count * MemoryLayout<Int64>.stride),
+            // Both codings, the sealed bytes and the request are alive at once.
+            ("coding and upload", 4 * SealedUpdate.largestCiphertext(count: count, ring: ring)),
+            ("threads", workers << 20),
+        ]
+    }
+}

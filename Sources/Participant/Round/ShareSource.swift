@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Accounting
+package import Datasets
+internal import Kernels
+internal import Networks
+internal import Noise
+internal import Randomness
+package import Rounds
+internal import Training
+package import Updates
+
+/// Where a client's coins and noise come from: the operating system, unless a test says otherwise by name.
+package enum ShareRandomness: Sendable {
+    case secret
+    /// No noise, and coins from a stream that everybody knows: nothing about the result is private.
+    case insecureNoNoise(seed: @Sendable (RoundIdentifier) -> UInt64)
+}
+
+/// Computes a device's share of a round: draw, clipped integer sum, noise, coding.
+package struct ShareSource {
+    private let reviewed: ReviewedPlan
+    private let dataset: Dataset
+    private let randomness: ShareRandomness
+    private let pool: WorkerPool
+    private let workspace: StepWorkspace
+    private let parameters: Buffer<Float>
+
+    package init(
+        _ reviewed: ReviewedPlan,
+        dataset: Dataset,
+        randomness: ShareRandomness,
+        workers: Int
+    ) throws(ParticipantError) {
+        self.reviewed = reviewed
+        self.dataset = dataset
+        self.randomness = randomness
+        pool = WorkerPool(workers: workers)
+        parameters = Buffer(count: reviewed.network.parameterCount)
+        do {
+            workspace = StepWorkspace(
+                summer: try GradientSummer(
+                    network: reviewed.network,
+                    grid: reviewed.grid,
+                    method: reviewed.method,
+                    pool: pool
+                )
+            )
+        } catch {
+            throw .failure("\(error)")
+        }
+    }
+
+    /// The update of one round. An empty draw gives noise alone, of the same form and size.
+    ///
+    /// The noise is drawn before any example is read, so that the time it takes says nothing about the data.
+    package func update(round: RoundIdentifier, model: [UInt8]) throws(ParticipantError) -> EncodedUpdate {
+        do {
+            let values = try reviewed.network.parameters(safetensors: model)
+            parameters.write { target in
+                for index in values.indices { target[index] = values[index] }
+            }
+            let share = try noiseShare()
+            let sampler = try PoissonSampler(rate: reviewed.plan.privacy.samplingRate)
+            let event = reviewed.plan.event(against: .server)
+            switch randomness {
+            case .secret:
+                var coins = SecretStream(.draw)
+                return clippedSum(sampler, event, &coins).noised(by: share).encoded(in: reviewed.ring)
+            case .insecureNoNoise(let seed):
+                var coins = InsecureTestStream(seed: seed(round))
+                return clippedSum(sampler, event, &coins).noised(by: share).encoded(in: reviewed.ring)
+            }
+        } catch {
+            throw .refused("\(round): \(error)")
+        }
+    }
+
+    private func noiseShare() throws -> NoiseShare {
+        let count = reviewed.network.parameterCount
+        switch randomness {
+        case .secret:
+            let mechanism = try DiscreteGaussian(multiple: reviewed.plan.privacy.noiseMultiple)
+            var stream = SecretStream(.noise)
+            return NoiseShare.draw(count: count, mechanism: mechanism, stream: &stream)
+        case .insecureNoNoise:
+            return .insecureZero(count: count)
+        }
+    }
+
+    private func clippedSum(
+        _ sampler: PoissonSampler,
+        _ event: PrivacyEvent,
+        _ coins: inout some RandomWords & ~Copyable
+    ) -> Update<Clipped> {
+        var step = LogicalStep<ShareRelease>(workspace, dataset: dataset, sampler: sampler, event: event, coins: &coins)
+        step.sum(parameters: parameters)
+        var update: Update<Clipped>?
+        // The device's ledger is charged once the sealed bytes are on disk, and before any of them leaves.
+        step.commit(account: { _ in }, clippedSum: { update = Update(copying: $0, certificate: reviewed.certificate) })
+        guard let update = update.take() else { preconditionFailure("a committed step hands its sum over") }
+        return update
+    }
+}

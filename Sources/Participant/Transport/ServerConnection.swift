@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Cryptography
+internal import FoundationEssentials
+internal import Messages
+internal import Rounds
+internal import SwiftProtobuf
+
+/// Why a call brought no usable answer.
+enum CallError: Error {
+    /// Nothing or a temporary failure came back: the same call may work later.
+    case later(String)
+    /// The server refused this call, with its HTTP status and its one line.
+    case refused(Int, String)
+    /// The client itself must stop.
+    case fatal(ParticipantError)
+}
+
+/// Speaks to one server: signs every request, checks every signature, counts bytes.
+struct ServerConnection: ~Copyable {
+    private var transport: any Transport
+    private let key: Ed25519PrivateKey
+    /// The server's key, pinned by the invite.
+    let serverKey: Ed25519PublicKey
+    private let client: String
+    private let clock: @Sendable () -> UInt64
+    private(set) var bytesUp = 0
+    private(set) var bytesDown = 0
+
+    init(
+        transport: any Transport,
+        key: consuming Ed25519PrivateKey,
+        serverKey: Ed25519PublicKey,
+        client: String,
+        clock: @escaping @Sendable () -> UInt64
+    ) {
+        self.transport = transport
+        self.key = key
+        self.serverKey = serverKey
+        self.client = client
+        self.clock = clock
+    }
+
+    /// What the server has for this client.
+    mutating func assignment(refusing tasks: [String]) throws(CallError) -> Sotto_V1_AssignmentReply {
+        var request = Sotto_V1_AssignmentRequest()
+        request.refusedTasks = tasks
+        let body = try call("POST", Paths.assignments, body: request.wireBytes(), limit: WireLimits.smallMessage)
+        return try understood { () throws(WireError) in
+            try Sotto_V1_AssignmentReply(wire: body, what: "assignment")
+        }
+    }
+
+    /// A plan or model whose SHA-256 is `hash`, fetched in ranges, so that a broken connection costs one range.
+    mutating func blob(_ hash: [UInt8], length: Int?, limit: Int) throws(CallError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        if let length { bytes.reserveCapacity(min(length, limit)) }
+        while bytes.count <= limit {
+            let end = bytes.count + Self.rangeLength - 1
+            let chunk = try call(
+                "GET",
+                Paths.blob(hash),
+                range: "bytes=\(bytes.count)-\(end)",
+                limit: Self.rangeLength
+            )
+            bytes += chunk
+            if chunk.count < Self.rangeLength || bytes.count == length { break }
+        }
+        guard bytes.count <= limit, SHA256.hash(bytes) == hash else {
+            throw .later("the server sent \(bytes.count) bytes that do not have the hash it signed")
+        }
+        return bytes
+    }
+
+    /// Delivers an update and gives its checked receipt.
+    mutating func deliver(_ body: [UInt8], round: RoundIdentifier) throws(CallError) -> Sotto_V1_Receipt {
+        let reply = try call("PUT", Paths.update(round), body: body, limit: WireLimits.smallMessage)
+        let serverKey = serverKey
+        let receipt = try understood { () throws(WireError) in
+            let signed = try Sotto_V1_Signed(wire: reply, what: "receipt")
+            return try Sotto_V1_Receipt(wire: signed.verified(.receipt, by: serverKey), what: "receipt")
+        }
+        guard
+            receipt.client == client, receipt.task == round.task, receipt.round == UInt32(round.round),
+            receipt.attempt == UInt32(round.attempt), receipt.bodyHash.byteArray == SHA256.hash(body)
+        else { throw .later("the server's receipt is for something else") }
+        return receipt
+    }
+
+    static let rangeLength = 4 << 20
+
+    private func understood<Value>(_ body: () throws(WireError) -> Value) throws(CallError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw .later("\(error)")
+        }
+    }
+
+    /// One signed exchange.
+    private mutating func call(
+        _ method: String,
+        _ target: String,
+        body: [UInt8] = [],
+        range: String = "",
+        limit: Int
+    ) throws(CallError) -> [UInt8] {
+        let signature = RequestSignature(
+            method: method,
+            target: target,
+            range: range,
+            bodyHash: SHA256.hash(body),
+            server: SHA256.hash(serverKey.bytes),
+            client: client,
+            time: clock(),
+            nonce: SystemRandom.bytes(16)
+        )
+        var request = TransportRequest(method: method, target: target, replyLimit: max(limit, WireLimits.smallMessage))
+        request.body = body
+        request.range = range
+        request.headers = [
+            (RequestSignature.clientHeader, client),
+            (RequestSignature.timeHeader, "\(signature.time)"),
+            (RequestSignature.nonceHeader, Hexadecimal.text(signature.nonce)),
+            (RequestSignature.signatureHeader, Hexadecimal.text(key.sign(signature.signedBytes))),
+        ]
+        return try Self.send(request, over: &transport, up: &bytesUp, down: &bytesDown)
+    }
+
+    /// Enrols with an invite's secret and a new key; the only call that is not signed by the client.
+    static func enrol(
+        secret: [UInt8],
+        publicKey: Ed25519PublicKey,
+        over transport: inout any Transport
+    ) throws(CallError) -> Sotto_V1_Signed {
+        var message = Sotto_V1_EnrolmentRequest()
+        message.inviteSecret = .init(secret)
+        message.publicKey = .init(publicKey.bytes)
+        var request = TransportRequest(method: "POST", target: Paths.enrolments, replyLimit: WireLimits.smallMessage)
+        request.body = message.wireBytes()
+        var up = 0
+        var down = 0
+        let body = try send(request, over: &transport, up: &up, down: &down)
+        do {
+            return try Sotto_V1_Signed(wire: body, what: "enrolment")
+        } catch {
+            throw .later("\(error)")
+        }
+    }
+
+    private static func send(
+        _ request: TransportRequest,
+        over transport: inout any Transport,
+        up: inout Int,
+        down: inout Int
+    ) throws(CallError) -> [UInt8] {
+        let reply: TransportReply
+        do {
+            reply = try transport.send(request)
+        } catch {
+            throw .later("\(error)")
+        }
+        up += request.body.count
+        down += reply.body.count
+        switch reply.status {
+        case 200, 206:
+            return reply.body
+        case 416 where !request.range.isEmpty:
+            // The range begins where the blob ends.
+            return []
+        default:
+            let refusal = try? Sotto_V1_Refusal(serializedBytes: reply.body)
+            let reason = refusal.map(\.reason).flatMap { $0.isEmpty ? nil : $0 } ?? "HTTP status \(reply.status)"
+            if reply.status == 429 || reply.status >= 500 { throw .later(reason) }
+            throw .refused(reply.status, reason)
+        }
+    }
+}
