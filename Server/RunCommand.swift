@@ -25,6 +25,9 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(name: [.short, .long], help: "Log every round to standard error.")
     var verbose = false
 
+    @Flag(help: "Print one JSON object at the end: requests, refusals, bytes, peak memory.")
+    var json = false
+
     func run() async throws {
         let configuration = try configuration.load()
         let address = try listen.map { try ListenAddress($0) } ?? configuration.listen
@@ -54,5 +57,6 @@ struct RunCommand: AsyncParsableCommand {
             _ = try await group.next()
             group.cancelAll()
         }
+        if json { print(try Administration.json(await aggregator.serviceReport())) }
     }
 }

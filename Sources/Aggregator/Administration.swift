@@ -80,13 +80,22 @@ public enum Administration {
             "noise share: sigma \(64 * plan.privacy.noiseMultiple) grid steps, bound \(plan.privacy.bound), step"
                 + " 2^-\(plan.privacy.gridExponent), ring of \(plan.ringBits) bits",
         ]
+        let claims: [PrivacyClaim]
         do {
-            lines += try plan.claims(rounds: plan.rounds.rounds).map(\.description)
+            claims = try plan.claims(rounds: plan.rounds.rounds)
         } catch {
             throw .input("\(error)")
         }
+        guard let first = claims.first else { return lines }
         lines.append(
-            "population \(plan.population): budget epsilon \(budget.epsilon) at delta \(budget.delta) for all tasks together"
+            "after all rounds, at delta \(first.delta) per \(first.unit.rawValue) (\(first.adjacency.rawValue); \(first.sampling);"
+                + " \(first.accountant), \(first.conversion.rawValue) conversion):"
+        )
+        lines += claims.map { "  epsilon \($0.epsilon.roundedUp(decimals: 4)) against \($0.adversary.explanation)" }
+        lines.append(
+            "population \(plan.population): budget epsilon \(budget.epsilon)"
+                + (budget.epsilonServer.map { ", \($0) against the server," } ?? "")
+                + " at delta \(budget.delta) for all tasks together"
         )
         return lines
     }

@@ -142,8 +142,6 @@ struct Traffic {
     var bytesDown = 0
     var requests = 0
     var refusals = 0
-    /// Model bytes that were sent, by task.
-    var modelBytesDown: [String: Int] = [:]
 }
 
 extension Ledger {

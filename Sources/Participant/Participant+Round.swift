@@ -162,7 +162,7 @@ extension Participant {
                 dataset: dataset,
                 memoryLimit: configuration.memoryLimit,
                 workers: configuration.workers,
-                baseBytes: baseBytes
+                baseBytes: ProcessMemory.resident() ?? 0
             )
             reviews[hash] = reviewed
             report.planMiB = max(report.planMiB, Double(reviewed.memory.totalBytes) / 1_048_576)

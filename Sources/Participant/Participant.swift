@@ -29,8 +29,6 @@ public final class Participant {
     let randomness: ShareRandomness
     let clock: @Sendable () -> UInt64
     let pause: (UInt64) -> Void
-    /// The process before the data is read.
-    let baseBytes: Int
 
     var report = ParticipantReport()
     var reviews: [[UInt8]: ReviewedPlan] = [:]
@@ -67,7 +65,6 @@ public final class Participant {
         self.clock = clock
         self.pause = pause
         makeTransport = transport
-        baseBytes = ProcessMemory.resident() ?? 0
         do {
             dataset = try DatasetSource.load(configuration.data).train
         } catch {

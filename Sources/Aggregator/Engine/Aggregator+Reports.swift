@@ -22,6 +22,17 @@ extension Aggregator {
         return report
     }
 
+    /// What the service has done since it started.
+    package func serviceReport() -> ServiceReport {
+        ServiceReport(
+            requests: traffic.requests,
+            refusals: traffic.refusals,
+            bytesUp: traffic.bytesUp,
+            bytesDown: traffic.bytesDown,
+            peakMiB: Double(ProcessMemory.peak() ?? 0) / 1_048_576
+        )
+    }
+
     /// Writes the released model and its statement where people find them. Repeating it gives the same files.
     func publish(_ task: TaskRecord) throws {
         let runtime = try runtime(of: task.name)

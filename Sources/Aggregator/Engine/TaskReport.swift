@@ -47,6 +47,17 @@ package struct TaskReport: Sendable, Codable {
     package var database: String
 }
 
+/// What a server process has done since it started.
+package struct ServiceReport: Sendable, Codable {
+    package var requests: Int
+    package var refusals: Int
+    /// Bodies of all requests.
+    package var bytesUp: Int
+    /// Bodies of all answers.
+    package var bytesDown: Int
+    package var peakMiB: Double
+}
+
 /// An ε for each adversary.
 package struct PrivacyByAdversary: Sendable, Codable {
     package var outsider: Double

@@ -19,7 +19,9 @@ extension Administration {
         }
         let plan = try Sotto_V1_Plan(wire: planBytes, what: "plan of task \(task.name)").plan()
         let attempts = ledger.charges.count { $0.attempt.task == task.name }
-        let claims = attempts == 0 ? [] : try plan.claims(rounds: attempts)
+        // Before the first charge nothing is spent, but how it will be accounted is known.
+        let claims = try plan.claims(rounds: max(1, attempts))
+        let spent = attempts == 0 ? [] : claims
         let certificate = ledger.charges.first { $0.attempt.task == task.name }?.certificate
         let main = claims.first { $0.adversary == .colluders(plan.privacy.colluders) }
         let results = try store.results(of: task.name)
@@ -40,8 +42,8 @@ extension Administration {
             waitingClients: 0,
             testAccuracy: results.last?.accuracy,
             testLoss: results.last?.loss,
-            epsilon: main?.epsilon ?? 0,
-            epsilonAgainst: PrivacyByAdversary(claims, colluders: plan.privacy.colluders),
+            epsilon: attempts == 0 ? 0 : main?.epsilon ?? 0,
+            epsilonAgainst: PrivacyByAdversary(spent, colluders: plan.privacy.colluders),
             plannedEpsilon: plan.privacy.targetEpsilon,
             delta: plan.privacy.delta,
             deltaParts: main?.deltaParts,

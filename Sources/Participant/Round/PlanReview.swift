@@ -28,6 +28,8 @@ package struct ReviewedPlan {
     ///
     /// Nothing is taken from the server's word but the plan itself: the network, the grid, the certificate and the events
     /// are derived here.
+    ///
+    /// - Parameter baseBytes: what the process takes now, its data included.
     package init(
         bytes: [UInt8],
         hash: [UInt8],
@@ -86,7 +88,6 @@ package struct ReviewedPlan {
             network: network,
             method: method,
             ring: ring,
-            datasetBytes: dataset.plannedBytes,
             baseBytes: baseBytes,
             workers: workers
         )
@@ -108,14 +109,15 @@ package struct ShareMemory: Sendable {
         network: Network,
         method: any ClippingMethod,
         ring: Ring,
-        datasetBytes: Int,
         baseBytes: Int,
         workers: Int
     ) {
         let count = network.parameterCount
         items = [
-            ("process", baseBytes),
-            ("data", datasetBytes),
+            // Libraries, the data and the connection are there when a plan is reviewed.
+            ("process with data", baseBytes),
+            // Code of the compute and coding libraries that is first touched in a round.
+            ("code", 8 << 20),
             // The downloaded file and the vector that is read from it.
             ("model", 2 * count * MemoryLayout<Float>.stride),
             ("gradients", GradientSummer.plannedBytes(for: network, method: method, workers: workers)),

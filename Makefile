@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make demo` and `make test` set up a fresh machine (Debian or Ubuntu) by themselves and share one release build.
+
+SHELL := /bin/bash
+BIN := .build/release
+
+.PHONY: demo test test-long client format lint schema setup build clean
+
+demo: build
+	@Tools/demo.sh
+
+test: build
+	swift test -c release --skip-build
+
+# Everything in `test`, and what takes longer: exhaustive and large-sample checks.
+test-long: build
+	SOTTO_LONG_TESTS=1 swift test -c release --skip-build
+
+# The shippable client: the Swift runtime inside, C libraries as on the device.
+client: setup
+	swift build -c release --product sotto-client --static-swift-stdlib --scratch-path .build/static
+	@ls -lh "$$(swift build -c release --static-swift-stdlib --scratch-path .build/static --show-bin-path)/sotto-client"
+
+format:
+	swift format -i -r Package.swift Sources Tests Client Server
+
+lint:
+	swift format lint --strict -r Package.swift Sources Tests Client Server
+
+# Regenerates the wire schema; needs protoc and protoc-gen-swift of the version that Package.swift names.
+schema:
+	protoc --proto_path=Schema --swift_out=Sources/Messages/Generated \
+	  --swift_opt=Visibility=Package --swift_opt=UseAccessLevelOnImports=true sotto.proto
+
+setup:
+	@Tools/setup.sh
+
+build: setup
+	swift build -c release --build-tests
+
+clean:
+	rm -rf .build .demo
