@@ -41,7 +41,9 @@ struct RunCommand: ParsableCommand {
     )
     var maxEpsilon: Double
 
-    @Option(help: ArgumentHelp("The most epsilon of all tasks together, against the server.", valueName: "e"))
+    @Option(
+        help: ArgumentHelp("The most epsilon of all tasks together, against the server; inf trusts it.", valueName: "e")
+    )
     var maxEpsilonServer: Double
 
     @Option(help: ArgumentHelp("The delta at which both limits hold.", valueName: "d"))
@@ -68,7 +70,7 @@ struct RunCommand: ParsableCommand {
         }
         guard delta > 0, delta < 1 else { throw ValidationError("--delta must be between 0 and 1, not \(delta)") }
         for (name, limit) in [("--max-epsilon", maxEpsilon), ("--max-epsilon-server", maxEpsilonServer)] {
-            guard limit > 0, limit.isFinite else {
+            guard limit > 0, limit.isFinite || name == "--max-epsilon-server" else {
                 throw ValidationError("\(name) must be a number above 0, not \(limit)")
             }
         }
@@ -122,7 +124,7 @@ extension ParticipantReport {
         table.row("sent", "\(Decimal.grouped(bytesUp)) bytes")
         table.row("received", "\(Decimal.grouped(bytesDown)) bytes")
         for (adversary, epsilon) in epsilonAgainst.sorted(by: { $0.key < $1.key }) {
-            table.row("epsilon against \(adversary)", "\(Decimal.text(epsilon, digits: 4)) at delta \(delta)")
+            table.row("epsilon against \(adversary)", "\(Decimal.upperBound(epsilon, digits: 4)) at delta \(delta)")
         }
         table.row(
             "peak memory",

@@ -14,7 +14,9 @@ struct APIResponder: HTTPResponder {
     func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
         let method = request.method.rawValue
         let target = request.uri.description
-        let limit = await aggregator.bodyLimit(method: method, target: target)
+        guard let limit = await aggregator.bodyLimit(method: method, target: target) else {
+            return Self.response(.refusal(503, "server: cannot serve this now; try again later"))
+        }
         let body: ByteBuffer
         do {
             body = try await request.body.collect(upTo: limit)

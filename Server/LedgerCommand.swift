@@ -40,7 +40,10 @@ struct LedgerCommand: AsyncParsableCommand {
         summary.row("population", report.population)
         summary.row("head", report.head)
         for (adversary, epsilon) in report.epsilonAgainst.sorted(by: { $0.key < $1.key }) {
-            summary.row("epsilon against \(adversary)", "\(Decimal.text(epsilon, digits: 4)) at delta \(report.delta)")
+            summary.row(
+                "epsilon against \(adversary)",
+                "\(Decimal.upperBound(epsilon, digits: 4)) at delta \(report.delta)"
+            )
         }
         if let limit = report.budgetEpsilon { summary.row("budget", "epsilon \(limit)") }
         if let limit = report.budgetEpsilonServer { summary.row("budget against the server", "epsilon \(limit)") }

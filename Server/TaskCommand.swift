@@ -71,14 +71,14 @@ extension TaskCommand {
             let reports = try Administration.reports(configuration.load())
             if json { return print(try Administration.json(reports)) }
             var table = TextTable([.left, .left, .right, .right, .right])
-            table.row("task", "status", "round", "accuracy", "epsilon")
+            table.row("task", "status", "round", "accuracy", "epsilon (colluders)")
             for report in reports {
                 table.row(
                     report.task,
                     report.status,
                     "\(report.round)/\(report.rounds)",
                     report.testAccuracy.map { Decimal.text($0, digits: 4) } ?? "-",
-                    Decimal.text(report.epsilon, digits: 3)
+                    report.epsilon.map { Decimal.upperBound($0, digits: 3) } ?? "-"
                 )
             }
             print(table)

@@ -8,7 +8,7 @@ extension TaskReport {
     var table: String {
         var table = TextTable()
         table.row("task", "\(task), population \(population)")
-        table.row("status", statusReason.isEmpty ? status : "\(status): \(statusReason)")
+        table.row("status", statusReason.isEmpty || status == "running" ? status : "\(status): \(statusReason)")
         table.row("model", "\(model), \(parameters) parameters")
         table.row("rounds", "\(round) of \(rounds), \(attempts) attempts charged")
         if let testAccuracy { table.row("test accuracy", Decimal.text(testAccuracy, digits: 4)) }
@@ -18,7 +18,10 @@ extension TaskReport {
             ("the server", epsilonAgainst.server),
         ]
         for (adversary, epsilon) in epsilons {
-            table.row("epsilon against \(adversary)", Decimal.text(epsilon, digits: 3))
+            table.row(
+                "epsilon against \(adversary)",
+                epsilon.map { Decimal.upperBound($0, digits: 3) } ?? "none can be stated"
+            )
         }
         table.row("delta", "\(delta)")
         table.row("unit, adjacency", "\(unit), \(adjacency)")
@@ -44,8 +47,8 @@ struct WatchLine {
         let accuracy = report.testAccuracy.map { Decimal.text($0, digits: 3) } ?? "-"
         let text =
             "round \(report.round)/\(report.rounds) [\(bar)] accuracy \(accuracy)"
-            + "  epsilon \(Decimal.text(report.epsilon, digits: 2)) (clients)"
-            + " \(Decimal.text(report.epsilonAgainst.server, digits: 1)) (server)"
+            + "  epsilon \(report.epsilon.map { Decimal.upperBound($0, digits: 2) } ?? "-") (clients)"
+            + " \(report.epsilonAgainst.server.map { Decimal.upperBound($0, digits: 1) } ?? "-") (server)"
         if StandardError.isTerminal {
             StandardError.write("\r\(text) \u{1B}[K")
         } else {

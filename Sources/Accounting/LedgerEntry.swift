@@ -69,13 +69,12 @@ package struct LedgerCharge: Hashable, Sendable, Codable {
         )
     }
 
-    /// The event that bounds what `adversary` learns: its own, or that of an adversary who sees at least as much
-    /// (outsider, client, and more colluders, in this order). Nil where there is none; the server has only its own.
+    /// The event that bounds what `adversary` learns: its own, or that of the next adversary who sees at least as much, in
+    /// the order outsider, client, more colluders, server. The server sees every update, of which everything that others
+    /// see is computed, so its event bounds any number of colluders. Nil where there is none.
     package func event(against adversary: Adversary) -> PrivacyEvent? {
         if let event = events[adversary] { return event }
-        if adversary == .server { return nil }
-        let stronger = events.keys.filter { $0 > adversary && $0 != .server }.min()
-        return stronger.flatMap { events[$0] }
+        return events.keys.filter { $0 > adversary }.min().flatMap { events[$0] }
     }
 }
 

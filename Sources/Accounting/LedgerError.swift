@@ -14,6 +14,8 @@ package enum LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
     case noGuarantee(against: Adversary, entry: Int)
     /// The next entry would pass the limit. Nothing has been spent.
     case budgetExceeded(against: Adversary, before: Double, after: Double, limit: Double, delta: Double)
+    /// Beyond this spend no epsilon could be stated: the noise sampler's item would outgrow delta. Nothing has been spent.
+    case notStatable(against: Adversary, delta: Double)
     /// An event in the record is one that no proof covers.
     case accounting(AccountingError)
 
@@ -33,6 +35,9 @@ package enum LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
             "ledger: the next round would take epsilon against \(adversary.explanation) from "
                 + "\(before.roundedUp(decimals: 4)) to \(after.roundedUp(decimals: 4)) "
                 + "at delta \(delta); the limit is \(limit)"
+        case .notStatable(let adversary, let delta):
+            "ledger: after the next round no epsilon against \(adversary.explanation) could be stated at delta \(delta), because"
+                + " the noise sampler's part of delta grows like e^epsilon; fewer rounds, more noise, or no limit against it"
         case .accounting(let error):
             error.description
         }

@@ -3,6 +3,7 @@
 internal import Accounting
 internal import Cryptography
 internal import Datasets
+internal import Files
 internal import FoundationEssentials
 internal import Messages
 internal import Rounds
@@ -13,9 +14,13 @@ internal import Training
 public enum Administration {
     /// The store of a configuration.
     package static func openStore(_ configuration: ServerConfiguration) throws(AggregatorError) -> SQLiteStore {
+        // Makes the folder too, and the key that the store's secrets are sealed with.
         _ = try ServerKeys(stateFolder: configuration.stateFolder)
+        let path = databasePath(configuration.stateFolder)
         do {
-            return try SQLiteStore(path: databasePath(configuration.stateFolder))
+            // SQLite gives its other files the mode of this one.
+            try DurableFile.makePrivate(path)
+            return try SQLiteStore(path: path)
         } catch {
             throw .failure("\(error)")
         }
@@ -71,7 +76,7 @@ public enum Administration {
 
     private static func describe(
         _ planned: TaskPlanner.Planned,
-        budget: PopulationBudget
+        budget: SpendLimits
     ) throws(AggregatorError) -> [String] {
         let plan = planned.plan
         var lines = [
@@ -91,7 +96,11 @@ public enum Administration {
             "after all rounds, at delta \(first.delta) per \(first.unit.rawValue) (\(first.adjacency.rawValue); \(first.sampling);"
                 + " \(first.accountant), \(first.conversion.rawValue) conversion):"
         )
-        lines += claims.map { "  epsilon \($0.epsilon.roundedUp(decimals: 4)) against \($0.adversary.explanation)" }
+        lines += plan.adversaries.map { adversary in
+            let epsilon = claims.first { $0.adversary == adversary }?.epsilon
+            return "  " + (epsilon.map { "epsilon \($0.roundedUp(decimals: 4))" } ?? "no epsilon can be stated")
+                + " against \(adversary.explanation)"
+        }
         lines.append(
             "population \(plan.population): budget epsilon \(budget.epsilon)"
                 + (budget.epsilonServer.map { ", \($0) against the server," } ?? "")
@@ -125,18 +134,21 @@ public enum Administration {
         let store = try openStore(configuration)
         do {
             guard let task = try store.task(name) else { throw AggregatorError.input("task \(name): does not exist") }
-            guard change.isAllowed(from: task.status) else {
+            let reason = change == .start ? resumed : "by the operator"
+            guard try store.setStatus(change.status, reason: reason, of: name, from: change.origins) else {
                 throw AggregatorError.input(
                     "task \(name): is \(task.status.rawValue) and cannot be \(change.participle)"
                 )
             }
-            try store.setStatus(change.status, reason: change == .start ? "" : "by the operator", of: name)
         } catch let error as AggregatorError {
             throw error
         } catch {
             throw .failure("\(error)")
         }
     }
+
+    /// The reason that a start leaves: the operator has seen to whatever the task was waiting for.
+    static let resumed = "started by the operator"
 
     /// What an operator can do with a task.
     public enum StatusChange: Sendable {
@@ -160,11 +172,12 @@ public enum Administration {
             }
         }
 
-        func isAllowed(from status: TaskStatus) -> Bool {
+        /// The states from which it is possible.
+        var origins: Set<TaskStatus> {
             switch self {
-            case .start: [.created, .paused, .exhausted, .running].contains(status)
-            case .pause: [.running, .paused].contains(status)
-            case .stop: [.created, .running, .paused, .exhausted, .stopped].contains(status)
+            case .start: [.created, .paused, .exhausted, .running]
+            case .pause: [.running, .paused]
+            case .stop: [.created, .running, .paused, .exhausted, .stopped]
             }
         }
     }

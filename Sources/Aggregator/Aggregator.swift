@@ -27,6 +27,13 @@ public actor Aggregator {
     let clock: @Sendable () -> UInt64
     let workers: Int
 
+    /// Two servers on one state folder would each keep a running sum of their own.
+    private let lock: FolderLock
+    /// The last trouble of each task that was logged, so that a lasting one is told once.
+    var troubles: [String: String] = [:]
+    /// The plan's word on how long an upload may be, by task.
+    var uploadLimits: [String: Int] = [:]
+
     var ledgers: [String: Ledger] = [:]
     var runtimes: [String: TaskRuntime] = [:]
     var rounds: [String: OpenRound] = [:]
@@ -56,6 +63,11 @@ public actor Aggregator {
         self.clock = clock
         self.workers = workers
         keys = try ServerKeys(stateFolder: configuration.stateFolder)
+        do {
+            lock = try FolderLock(folder: configuration.stateFolder, holder: "server")
+        } catch {
+            throw .failure("\(error)")
+        }
         try recover()
     }
 
@@ -85,7 +97,7 @@ public actor Aggregator {
                     "\(record.identifier): goes on with \(round.machine.accepted.count) of \(round.machine.members.count) updates"
                 )
             }
-            for task in try store.tasks() where task.round > 0 { try publish(task) }
+            for task in try store.tasks() where task.round > 0 { publishOrSay(task) }
         }
     }
 
@@ -97,10 +109,10 @@ public actor Aggregator {
         return round
     }
 
-    /// Forgets what memory holds of an open round and reads the store again, after a transaction failed.
-    func reload(_ task: String) throws {
+    /// Forgets what memory holds of an open round, after a transaction failed; the next look at the task reads it again.
+    func forget(_ task: String, population: String) {
         rounds[task] = nil
-        for record in try store.openRounds() where record.identifier.task == task { try restore(record) }
+        ledgers[population] = nil
     }
 
     /// The verified ledger of a population.

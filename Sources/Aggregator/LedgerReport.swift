@@ -22,7 +22,7 @@ package struct LedgerReport: Sendable, Codable {
     package var population: String
     package var entries: [Line]
     package var head: String
-    /// ε of all entries against each adversary.
+    /// ε of all entries against each adversary against whom one can be stated.
     package var epsilonAgainst: [String: Double]
     package var delta: Double
     package var budgetEpsilon: Double?
@@ -47,8 +47,7 @@ extension Administration {
             let delta = budget?.delta ?? 1e-5
             var epsilons: [String: Double] = [:]
             for adversary in ledger.adversaries {
-                epsilons[adversary.description] =
-                    try ledger.epsilon(against: adversary, delta: DeltaShares.accountant(of: delta)).epsilon
+                epsilons[adversary.description] = try ledger.stated(against: adversary, delta: delta)
             }
             return LedgerReport(
                 population: population,

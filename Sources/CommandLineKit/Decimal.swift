@@ -15,6 +15,13 @@ package enum Decimal {
         return sign + String(whole / power) + "." + String(repeating: "0", count: digits - fraction.count) + fraction
     }
 
+    /// `value` rounded up, for bounds: what is printed is never below what holds.
+    package static func upperBound(_ value: Double, digits: Int) -> String {
+        let power = (0..<digits).reduce(1.0) { power, _ in 10 * power }
+        let up = (value * power).rounded(.up) / power
+        return text(up >= value ? up : up + 1 / power, digits: digits)
+    }
+
     /// A whole number with thousands apart: `60 000`.
     package static func grouped(_ value: Int) -> String {
         let digits = Array(String(value.magnitude))

@@ -8,6 +8,13 @@ package enum ChecksummedFile {
         try DurableFile.write(bytes + SHA256.hash(bytes), to: path)
     }
 
+    /// Makes the file unless another process was first.
+    ///
+    /// - Returns: whether the file is this one.
+    package static func create(_ bytes: [UInt8], at path: String) throws(FileError) -> Bool {
+        try DurableFile.create(bytes + SHA256.hash(bytes), at: path)
+    }
+
     /// The content, or `nil` where there is no file.
     ///
     /// - Throws: ``FileError`` when the checksum does not fit.

@@ -13,10 +13,19 @@ package enum DurableFile {
     /// - Parameter mode: permissions of the new file; the owner's alone unless the content is public.
     package static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(FileError) {
         let temporary = path + ".new"
-        let file = try FileHandle(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
-        try file.write(bytes)
-        try file.sync()
-        guard unsafe rename(temporary, path) == 0 else { throw .system(path, "move the new file into place") }
+        // What a crash left there may be open to others, or be a link.
+        try remove(temporary)
+        do throws(FileError) {
+            let file = try FileHandle(temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: mode)
+            try file.write(bytes)
+            try file.sync()
+            guard unsafe rename(temporary, path) == 0 else {
+                throw FileError.system(path, "move the new file into place")
+            }
+        } catch {
+            try? remove(temporary)
+            throw error
+        }
         try syncFolder(of: path)
     }
 
@@ -28,6 +37,36 @@ package enum DurableFile {
         }
         let file = try FileHandle(path, flags: O_RDONLY, mode: 0)
         return try file.readAll(limit: limit)
+    }
+
+    /// Whether there is a file, a folder or anything else at `path`.
+    package static func exists(_ path: String) throws(FileError) -> Bool {
+        if unsafe access(path, F_OK) == 0 { return true }
+        guard errno == ENOENT else { throw .system(path, "look for it") }
+        return false
+    }
+
+    /// Makes an empty file readable by its owner alone, unless one is there.
+    package static func makePrivate(_ path: String) throws(FileError) {
+        _ = try FileHandle(path, flags: O_WRONLY | O_CREAT, mode: 0o600)
+    }
+
+    /// Makes the file at `path` with these bytes, unless another process was first; then that one's stays.
+    ///
+    /// - Returns: whether the file is this one.
+    package static func create(_ bytes: [UInt8], at path: String) throws(FileError) -> Bool {
+        let temporary = "\(path).\(getpid())"
+        try remove(temporary)
+        defer { try? remove(temporary) }
+        let file = try FileHandle(temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        try file.write(bytes)
+        try file.sync()
+        guard unsafe link(temporary, path) == 0 else {
+            if errno == EEXIST { return false }
+            throw .system(path, "make the file")
+        }
+        try syncFolder(of: path)
+        return true
     }
 
     /// Removes a file; a file that is not there is no error.

@@ -5,16 +5,18 @@ internal import Glibc
 
 /// An append-only file of records. Each record is on disk before ``append(_:)`` returns.
 ///
-/// A record is its length in four big-endian bytes, the SHA-256 of its bytes, and the bytes. A crash during an append
-/// can leave the last record incomplete; such a record was never acknowledged, so opening the log cuts it off. Any other
-/// damage is an error.
+/// A record is a header and its bytes; the header is the record's length in four big-endian bytes, the SHA-256 of its
+/// bytes, and the first four bytes of the SHA-256 of those 36, so that a damaged length is not taken for a record that
+/// goes beyond the end. A crash during an append can leave the last record incomplete; such a record was never
+/// acknowledged, so opening the log cuts it off. Any other damage is an error.
 package struct RecordLog: ~Copyable {
     /// Longest record.
     package static let recordLimit = 1 << 20
 
     private static let fileLimit = 1 << 30
-    private static let headerLength = 36
+    private static let headerLength = 40
 
+    private let path: String
     private let file: FileHandle
     /// The records at the time of opening, in order.
     package let records: [[UInt8]]
@@ -31,6 +33,7 @@ package struct RecordLog: ~Copyable {
             try file.sync()
         }
         try DurableFile.syncFolder(of: path)
+        self.path = path
         self.file = file
         self.records = records
     }
@@ -39,9 +42,12 @@ package struct RecordLog: ~Copyable {
     package mutating func append(_ record: [UInt8]) throws(FileError) {
         precondition(record.count <= Self.recordLimit, "a record is at most \(Self.recordLimit) bytes")
         let before = try file.size()
-        let length = (0..<4).map { UInt8(truncatingIfNeeded: record.count >> (24 - 8 * $0)) }
+        let bytes = Self.header(of: record) + record
+        guard before + bytes.count <= Self.fileLimit else {
+            throw FileError(path: path, reason: "is full: a log has at most \(Self.fileLimit) bytes")
+        }
         do {
-            try file.write(length + SHA256.hash(record) + record)
+            try file.write(bytes)
             try file.sync()
         } catch {
             // A record that is not durable must not be found later either.
@@ -50,21 +56,29 @@ package struct RecordLog: ~Copyable {
         }
     }
 
+    private static func header(of record: [UInt8]) -> [UInt8] {
+        let length = (0..<4).map { UInt8(truncatingIfNeeded: record.count >> (24 - 8 * $0)) }
+        let checked = length + SHA256.hash(record)
+        return checked + SHA256.hash(checked).prefix(4)
+    }
+
     /// The complete records and the length of the file that they fill.
     private static func parse(_ bytes: [UInt8], path: String) throws(FileError) -> ([[UInt8]], Int) {
         var records: [[UInt8]] = []
         var position = 0
+        func damaged() -> FileError {
+            FileError(path: path, reason: "record \(records.count + 1) is damaged; restore it from a backup")
+        }
         while bytes.count - position >= headerLength {
-            let length = bytes[position..<position + 4].reduce(0) { $0 << 8 | Int($1) }
             let start = position + headerLength
-            guard length <= recordLimit else {
-                throw FileError(path: path, reason: "record \(records.count + 1) is damaged; restore it from a backup")
+            let header = Array(bytes[position..<start])
+            let length = header.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+            guard length <= recordLimit, SHA256.hash(Array(header.prefix(36))).prefix(4) == header.suffix(4) else {
+                throw damaged()
             }
             guard bytes.count - start >= length else { break }
             let record = Array(bytes[start..<start + length])
-            guard SHA256.hash(record) == Array(bytes[position + 4..<start]) else {
-                throw FileError(path: path, reason: "record \(records.count + 1) is damaged; restore it from a backup")
-            }
+            guard Self.header(of: record) == header else { throw damaged() }
             records.append(record)
             position = start + length
         }

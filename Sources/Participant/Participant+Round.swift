@@ -12,7 +12,7 @@ internal import Updates
 
 /// One attempt at a round, from the assignment to the receipt.
 extension Participant {
-    /// Ends what a crash interrupted, as far as the journal allows.
+    /// Ends what a crash or a lost connection interrupted, as far as the journal allows.
     func resume(
         _ folder: borrowing StateFolder,
         _ ledger: inout ClientLedger,
@@ -20,17 +20,17 @@ extension Participant {
     ) throws(CallError) {
         let journals = try fatal { () throws(ParticipantError) in try folder.journals() }
         guard var journal = journals.values.first(where: { $0.round.stage < .delivered }) else { return }
-        if journal.round.stage == .sealed || journal.round.stage == .charged {
-            guard
-                let plan = try fatal({ () throws(ParticipantError) in try folder.plan(journal.planHash) }),
-                let reviewed = try review(plan, hash: journal.planHash)
+        switch journal.round.actionAfterRestart {
+        case .dropOut:
+            try drop(&journal, folder, "it was interrupted before anything was sealed")
+        case .charge, .upload:
+            guard let plan = folder.plan(journal.planHash), let reviewed = try review(plan, hash: journal.planHash)
             else {
-                try drop(&journal, folder, "its plan is no longer here")
-                return
+                return try drop(&journal, folder, "its plan is no longer here or is refused")
             }
             try proceed(&journal, reviewed, folder, &ledger, &connection)
-        } else if journal.round.stage == .started {
-            try drop(&journal, folder, "it was interrupted before anything was sealed")
+        case .compute, .wait, .refuseStale:
+            return
         }
     }
 
@@ -40,10 +40,11 @@ extension Participant {
         _ ledger: inout ClientLedger,
         _ connection: inout ServerConnection
     ) throws(CallError) {
-        let assignment = try assignment(signed, connection.serverKey)
+        let assignment = try assignment(signed, connection)
         let identifier = assignment.identifier
         let journals = try fatal { () throws(ParticipantError) in try folder.journals() }
-        switch ClientRound.action(for: identifier, journal: journals[identifier.task]?.round) {
+        let earlier = journals[identifier.task]
+        switch ClientRound.action(for: identifier, journal: earlier?.round) {
         case .compute:
             // A journal that was lost or put back must not lead to a second vector for a charged attempt.
             guard !ledger.rounds.contains(identifier) else { return refuseStale(identifier) }
@@ -55,9 +56,33 @@ extension Participant {
             return try resume(folder, &ledger, &connection)
         }
         let planHash = assignment.message.planHash.byteArray
-        let planBytes = try plan(planHash, folder, &connection)
+        guard earlier.map({ $0.planHash == planHash }) ?? true else {
+            return refuse(
+                identifier.task,
+                .refused("task \(identifier.task): its plan has changed since this device joined")
+            )
+        }
+        let planBytes: [UInt8]
+        if let stored = folder.plan(planHash) {
+            planBytes = stored
+        } else {
+            planBytes = try connection.blob(planHash, length: nil, limit: WireLimits.smallMessage)
+        }
         guard let reviewed = try review(planBytes, hash: planHash), try accepts(reviewed, ledger) else { return }
+        guard reviewed.plan.task == identifier.task, (1...reviewed.plan.rounds.rounds).contains(identifier.round) else {
+            return refuse(identifier.task, .refused("\(identifier): is not a round of the task's plan"))
+        }
         let modelHash = assignment.message.modelHash.byteArray
+        do {
+            try ledger.checkNext(
+                reviewed.plan,
+                round: identifier,
+                certificate: reviewed.certificate,
+                modelHash: modelHash
+            )
+        } catch {
+            return refuse(identifier.task, error)
+        }
         let model = try connection.blob(
             modelHash,
             length: Int(clamping: assignment.message.modelBytes),
@@ -66,7 +91,8 @@ extension Participant {
         var journal = Journal(
             round: ClientRound(identifier: identifier, stage: .started),
             planHash: planHash,
-            modelHash: modelHash
+            modelHash: modelHash,
+            ledgerIndex: earlier?.ledgerIndex ?? 0
         )
         try fatal { () throws(ParticipantError) in
             try folder.setPlan(planBytes)
@@ -89,31 +115,45 @@ extension Participant {
         _ connection: inout ServerConnection
     ) throws(CallError) {
         let identifier = journal.round.identifier
-        let body = try fatal { () throws(ParticipantError) in
-            try folder.update(journal.bodyHash, limit: WireLimits.upload(count: reviewed.grid.dimension, bits: 62))
+        let limit = WireLimits.upload(count: reviewed.grid.dimension, bits: 62)
+        guard let body = folder.update(journal.bodyHash, limit: limit) else {
+            return try drop(&journal, folder, "its sealed update is no longer here")
         }
-        guard let body else { return try drop(&journal, folder, "its sealed update is no longer here") }
         if journal.round.stage == .sealed {
-            try fatal { () throws(ParticipantError) in
+            do {
                 try ledger.charge(
                     reviewed.plan,
                     round: identifier,
                     certificate: reviewed.certificate,
                     modelHash: journal.modelHash
                 )
+            } catch {
+                guard case .limit = error else { throw .fatal(error) }
+                refuse(identifier.task, error)
+                return try drop(&journal, folder, "a limit of this device refuses it")
+            }
+            try fatal { () throws(ParticipantError) in
                 journal.round.recorded(.charged)
                 try folder.setJournal(journal)
             }
         }
+        let receipt: Sotto_V1_Receipt
         do {
-            _ = try connection.deliver(body, round: identifier)
+            receipt = try connection.deliver(body, round: identifier)
         } catch {
-            guard case .refused(let status, let reason) = error else { throw error }
-            // The client's own standing is wrong, not this update: stop instead of spending round after round.
-            if status == 401 || status == 403 { throw error }
+            // The attempt is over, or its update does not fit it; everything else is about this client or server.
+            guard case .refused(let status, let reason) = error, [409, 410, 413, 422].contains(status) else {
+                throw error
+            }
             return try drop(&journal, folder, reason)
         }
+        guard receipt.ledgerIndex >= journal.ledgerIndex else {
+            throw .fatal(
+                .refused("\(configuration.server): its ledger has become shorter than an earlier receipt of it says")
+            )
+        }
         try fatal { () throws(ParticipantError) in
+            journal.ledgerIndex = receipt.ledgerIndex
             journal.round.recorded(.delivered)
             try folder.setJournal(journal)
             try folder.removeUpdate()
@@ -143,15 +183,6 @@ extension Participant {
 
     // MARK: The plan
 
-    private func plan(
-        _ hash: [UInt8],
-        _ folder: borrowing StateFolder,
-        _ connection: inout ServerConnection
-    ) throws(CallError) -> [UInt8] {
-        if let stored = try fatal({ () throws(ParticipantError) in try folder.plan(hash) }) { return stored }
-        return try connection.blob(hash, length: nil, limit: WireLimits.smallMessage)
-    }
-
     /// The reviewed plan, or `nil` when this device refuses the task.
     private func review(_ bytes: [UInt8], hash: [UInt8]) throws(CallError) -> ReviewedPlan? {
         if let known = reviews[hash] { return refused[known.plan.task] == nil ? known : nil }
@@ -177,7 +208,7 @@ extension Participant {
     private func accepts(_ reviewed: ReviewedPlan, _ ledger: borrowing ClientLedger) throws(CallError) -> Bool {
         guard sources[reviewed.planHash] == nil else { return true }
         do {
-            try ledger.checkWhole(reviewed.plan)
+            try ledger.checkWhole(reviewed.plan, certificate: reviewed.certificate)
             let plan = reviewed.plan
             logger.info(
                 """
@@ -247,13 +278,21 @@ extension Participant {
 
     private func assignment(
         _ signed: Sotto_V1_Signed,
-        _ key: Ed25519PublicKey
+        _ connection: borrowing ServerConnection
     ) throws(CallError) -> (message: Sotto_V1_Assignment, identifier: RoundIdentifier) {
         do {
-            let message = try Sotto_V1_Assignment(wire: signed.verified(.assignment, by: key), what: "assignment")
+            let message = try Sotto_V1_Assignment(
+                wire: signed.verified(.assignment, by: connection.serverKey),
+                what: "assignment"
+            )
             _ = try requireThirtyTwo(message.planHash, "assignment: plan hash")
             _ = try requireThirtyTwo(message.modelHash, "assignment: model hash")
             _ = try requireThirtyTwo(message.roundPublicKey, "assignment: round key")
+            guard message.client == connection.client, message.round >= 1, message.attempt >= 1,
+                message.task.utf8.allSatisfy({ (33...126).contains($0) })
+            else {
+                throw WireError("assignment: is for another client, or for no round")
+            }
             let identifier = RoundIdentifier(
                 task: message.task,
                 round: Int(message.round),

@@ -66,7 +66,16 @@ public final class Participant {
         self.pause = pause
         makeTransport = transport
         do {
+            // The limit comes before the data, which are most of what a small model needs.
+            let bytes = try DatasetSource.plannedBytes(configuration.data)
+            guard bytes < configuration.memoryLimit else {
+                throw ParticipantError.limit(
+                    "--data \(configuration.data): takes \(bytes) bytes; --memory-limit allows \(configuration.memoryLimit)"
+                )
+            }
             dataset = try DatasetSource.load(configuration.data).train
+        } catch let error as ParticipantError {
+            throw error
         } catch {
             throw .input("--data \(configuration.data): \(error)")
         }
@@ -76,20 +85,22 @@ public final class Participant {
     /// Takes part until every task is finished, or `isStopped` answers true.
     public func run(isStopped: () -> Bool = { false }) throws(ParticipantError) -> ParticipantReport {
         let folder = try StateFolder(configuration.stateFolder)
+        let identity = try folder.identity()
         var ledger = try ClientLedger(
             path: folder.ledgerPath,
+            isNew: identity?.client.isEmpty ?? true,
             maximumEpsilon: configuration.maximumEpsilon,
             maximumEpsilonAgainstServer: configuration.maximumEpsilonAgainstServer,
             delta: configuration.delta
         )
+        try checkCharges(folder, ledger)
         var connection: ServerConnection?
         var backOff = BackOff()
         while !isStopped() {
             do {
-                if connection == nil {
-                    connection = try connect(folder)
-                    try resume(folder, &ledger, &connection!)
-                }
+                if connection == nil { connection = try connect(folder) }
+                // What was interrupted comes first: there is room on disk for one sealed update.
+                try resume(folder, &ledger, &connection!)
                 guard try step(folder, &ledger, &connection!) else { break }
                 backOff = BackOff()
             } catch {
@@ -132,6 +143,20 @@ public final class Participant {
         report.bytesUp = connection.bytesUp
         report.bytesDown = connection.bytesDown
         return true
+    }
+
+    /// Stops where the journal knows of a charge that the ledger does not: then the ledger was lost or put back.
+    private func checkCharges(
+        _ folder: borrowing StateFolder,
+        _ ledger: borrowing ClientLedger
+    ) throws(ParticipantError) {
+        let charged = ledger.rounds
+        for journal in try folder.journals().values {
+            let isCharged = journal.round.stage == .charged || journal.round.stage == .delivered
+            guard !isCharged || charged.contains(journal.round.identifier) else {
+                throw .input("\(folder.ledgerPath): lacks \(journal.round.identifier); restore it from a newer backup")
+            }
+        }
     }
 
     private func complete(_ ledger: borrowing ClientLedger) throws(ParticipantError) {

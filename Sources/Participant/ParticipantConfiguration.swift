@@ -14,7 +14,7 @@ public struct ParticipantConfiguration: Sendable {
     public var memoryLimit: Int
     /// The most ε that all tasks together may cost against everybody but the server.
     public var maximumEpsilon: Double
-    /// The most ε that all tasks together may cost against the server.
+    /// The most ε that all tasks together may cost against the server; infinite where the owner trusts the server.
     public var maximumEpsilonAgainstServer: Double
     /// The δ at which both limits hold.
     public var delta: Double

@@ -1,31 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Accounting
+internal import Noise
 
 /// How a federated δ is divided, the same way by servers, clients and auditors.
 ///
-/// The accountant gets all but one part in 1,024 of δ; the rest is set aside for the distance between the noise sampler
-/// and its ideal law. Fixing the division makes an ε of a server and an ε of a client's ledger the same number.
+/// The accountant gets all but one part in 1,024 of δ; half of the rest is set aside for the distance between the noise
+/// sampler and its ideal law. Fixing the division makes an ε of a server and an ε of a client's ledger the same number.
 package enum DeltaShares {
     /// The accountant's part.
     package static func accountant(of delta: Double) -> Double { delta * (1 - 0x1p-10) }
 
-    /// The items of `delta` for a claim of `epsilon`.
+    /// The items of `delta` for a claim of `epsilon`, or `nil` when the sampler's item does not fit in what is set aside
+    /// for it: then nothing can be claimed. The item grows like e^ε, so this happens at an ε of about 50, where a claim
+    /// would say nothing anyway.
     ///
-    /// - Throws: ``PlanError`` when the sampler's item does not fit in what is set aside for it.
+    /// - Parameters:
+    ///   - event: what the claim is about; only the noise that it relies on counts.
+    ///   - dimension: coordinates of each release.
     package static func parts(
         of delta: Double,
         epsilon: Double,
-        sampler: DeltaParts.SamplerDistance
-    ) throws(PlanError) -> DeltaParts {
-        let item = sampler.deltaItem(epsilon: epsilon)
-        let aside = delta * 0x1p-11
-        guard item <= aside else {
-            throw PlanError(
-                field: "privacy.delta",
-                reason: "of \(delta) is too small: the noise sampler alone may take \(item); ask for a larger delta"
+        event: PrivacyEvent,
+        dimension: Int
+    ) throws(AccountingError) -> DeltaParts? {
+        var item = 0.0
+        for noise in event.discreteNoise {
+            item += try samplerItem(noise, dimension: dimension, epsilon: epsilon)
+        }
+        // The sum of the rounded items is rounded up once more.
+        item = item == 0 ? 0 : item.nextUp
+        guard item <= delta * 0x1p-11 else { return nil }
+        return DeltaParts(accountant: accountant(of: delta), sampler: item)
+    }
+
+    private static func samplerItem(
+        _ noise: PrivacyEvent.DiscreteNoise,
+        dimension: Int,
+        epsilon: Double
+    ) throws(AccountingError) -> Double {
+        guard let multiple = UInt64(exactly: noise.sigma / 64), let sampler = try? DiscreteGaussian(multiple: multiple)
+        else {
+            throw .unsupportedEvent(
+                event: "discrete Gaussian of sigma \(noise.sigma)",
+                reason: "its sampler's distance is known for whole multiples of 64 only"
             )
         }
-        return DeltaParts(accountant: accountant(of: delta), sampler: item)
+        return try DeltaParts.SamplerDistance(
+            perSampleLog2: sampler.samplerDistanceLog2,
+            steps: noise.samples,
+            dimension: dimension
+        )
+        .deltaItem(epsilon: epsilon)
     }
 }

@@ -43,10 +43,12 @@ enum PlanRules {
             "data.classes",
             "is \(model.classes), but must be 2 to 65,536"
         )
+        let values = model.inputShape.reduce(1) { $0 > 1 << 24 ? $0 : $0 * $1 }
+        try require(values <= 1 << 24, "data.shape", "is \(model.inputShape), but an example has at most 2^24 values")
         try require(
-            (1...1 << 31).contains(model.parameters),
+            (1...1 << 28).contains(model.parameters),
             "model",
-            "has \(model.parameters) parameters, but 1 to 2^31 are supported"
+            "has \(model.parameters) parameters, but 1 to 2^28 are supported"
         )
     }
 
@@ -75,7 +77,11 @@ enum PlanRules {
 
     private static func check(_ privacy: PrivacyTerms, rounds: RoundTerms) throws(PlanError) {
         let rate = privacy.samplingRate
-        try require(rate > 0 && rate <= 1, "privacy.sampling-rate", "is \(rate), but must be above 0 and at most 1")
+        try require(
+            rate >= 0x1p-32 && rate <= 1,
+            "privacy.sampling-rate",
+            "is \(rate), but must be from 2^-32 to 1"
+        )
         try require(
             privacy.targetEpsilon > 0 && privacy.targetEpsilon.isFinite,
             "privacy.epsilon",

@@ -24,7 +24,7 @@ package struct RoundIdentifier: Hashable, Sendable, Comparable, CustomStringConv
 /// The server's side of one attempt at a round, as a pure state machine: no input or output, no clock, no randomness.
 ///
 /// The caller passes the time in, makes durable what an answer tells it to, and only then acts on it. Because every
-/// change is an answer to one call, the machine can be rebuilt from what was stored: ``init(identifier:terms:openedAt:members:accepted:closesAt:)``.
+/// change is an answer to one call, the machine can be rebuilt from what was stored: ``init(identifier:terms:members:accepted:closesAt:)``.
 ///
 /// Times are milliseconds of any clock that does not run backwards across the calls of one machine.
 package struct ServerRound: Sendable {

@@ -1,45 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Accounting
-internal import Noise
 
 extension TaskPlan {
-    /// What may be claimed after so many rounds, against each adversary.
+    /// What may be claimed after so many rounds, against each adversary against whom anything may be.
     ///
     /// - Parameter rounds: attempts that were charged, at least 1.
-    /// - Throws: ``PlanError`` where no proof covers the plan or δ is too small.
+    /// - Throws: ``PlanError`` where no proof covers the plan.
     package func claims(rounds count: Int) throws(PlanError) -> [PrivacyClaim] {
         var claims: [PrivacyClaim] = []
         for adversary in adversaries {
-            claims.append(try claim(against: adversary, rounds: count))
+            if let claim = try claim(against: adversary, rounds: count) { claims.append(claim) }
         }
         return claims
     }
 
-    package func claim(against adversary: Adversary, rounds count: Int) throws(PlanError) -> PrivacyClaim {
-        do {
-            let accounted = try RDPAccountant.epsilon(
-                of: event(against: adversary).selfComposed(count),
-                delta: DeltaShares.accountant(of: privacy.delta)
+    /// The claim against one adversary, or `nil` where no ε can be stated at the plan's δ (``DeltaShares``).
+    package func claim(against adversary: Adversary, rounds count: Int) throws(PlanError) -> PrivacyClaim? {
+        do throws(AccountingError) {
+            let event = event(against: adversary).selfComposed(count)
+            let accounted = try RDPAccountant.epsilon(of: event, delta: DeltaShares.accountant(of: privacy.delta))
+            let parts = try DeltaShares.parts(
+                of: privacy.delta,
+                epsilon: accounted.epsilon,
+                event: event,
+                dimension: model.parameters
             )
-            let distance = try DeltaParts.SamplerDistance(
-                perSampleLog2: DiscreteGaussian(multiple: privacy.noiseMultiple).samplerDistanceLog2,
-                steps: count,
-                dimension: model.parameters,
-                shares: rounds.cohort
-            )
+            guard let parts else { return nil }
             return try PrivacyClaim(
                 accounted,
                 delta: privacy.delta,
-                deltaParts: DeltaShares.parts(of: privacy.delta, epsilon: accounted.epsilon, sampler: distance),
+                deltaParts: parts,
                 unit: .example,
                 sampling: sampling(rounds: count),
                 adversary: adversary,
                 noiseSecure: true,
                 assumptions: assumptions(against: adversary)
             )
-        } catch let error as PlanError {
-            throw error
         } catch {
             throw PlanError(field: "privacy", reason: "\(error)")
         }
@@ -52,12 +49,13 @@ extension TaskPlan {
 
     private func assumptions(against adversary: Adversary) -> [String] {
         let shares = honestShares(against: adversary)
-        let noise =
+        let conduct =
             adversary == .server
-            ? "clients draw their own noise; the server sees each update with one noise share"
-            : "at least \(shares) of the \(rounds.fewestSurvivors) fewest survivors draw their noise as planned"
+            ? "the server sees each update with the one noise share that its client draws"
+            : "the server releases only sums of at least \(rounds.fewestSurvivors) updates, and keeps single ones to itself;"
+                + " at least \(shares) of their clients draw their noise as planned"
         return [
-            noise,
+            conduct,
             "AES-256 in counter mode, keyed by the operating system, cannot be told from random bits",
             "nobody measures how long a device computes",
         ]

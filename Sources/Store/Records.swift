@@ -162,6 +162,8 @@ package struct RoundCommit: Sendable {
     package var model: [UInt8]
     package var optimizerState: [UInt8]
     package var result: RoundResult
+    /// `finished` with the last round, whatever the operator has told the task meanwhile; otherwise `running`, which leaves
+    /// a task that was paused or stopped meanwhile as it is.
     package var status: TaskStatus
 
     package init(

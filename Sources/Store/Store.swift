@@ -43,7 +43,16 @@ package protocol Store: AnyObject, Sendable {
     func task(_ name: String) throws(StoreError) -> TaskRecord?
     /// All tasks, oldest first.
     func tasks() throws(StoreError) -> [TaskRecord]
-    func setStatus(_ status: TaskStatus, reason: String, of task: String) throws(StoreError)
+    /// Changes a task's status where it is one of `from`; otherwise nothing changes.
+    ///
+    /// - Returns: whether it changed.
+    @discardableResult
+    func setStatus(
+        _ status: TaskStatus,
+        reason: String,
+        of task: String,
+        from: Set<TaskStatus>
+    ) throws(StoreError) -> Bool
 
     /// A plan or model by its SHA-256.
     func blob(_ hash: [UInt8]) throws(StoreError) -> [UInt8]?
@@ -56,9 +65,10 @@ package protocol Store: AnyObject, Sendable {
     /// The attempts that are neither committed nor abandoned.
     func openRounds() throws(StoreError) -> [RoundRecord]
 
+    /// Adds a member to an open round.
     func addMember(_ client: String, to round: RoundIdentifier, closesAt: UInt64) throws(StoreError)
 
-    /// Replaces a round's deadline after an outage.
+    /// Replaces the deadline of an open round after an outage.
     func setDeadline(_ closesAt: UInt64, of round: RoundIdentifier) throws(StoreError)
 
     /// Adds an update to the accepted set and replaces the sealed running sum.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Accounting
-internal import Rounds
+internal import Accounting
+package import Rounds
 
 /// What an operator decides for a whole server, from `server.toml`.
 ///
@@ -23,7 +23,8 @@ public struct ServerConfiguration: Sendable {
     public let stateFolder: String
     /// Host and port to listen on.
     public let listen: ListenAddress
-    package let budgets: [String: PopulationBudget]
+    /// What each population's people have agreed to, for all tasks together.
+    package let budgets: [String: SpendLimits]
 
     /// Reads a server file.
     ///
@@ -35,16 +36,19 @@ public struct ServerConfiguration: Sendable {
         stateFolder = try server.string("state")
         listen = try ListenAddress(server.string("listen", default: "127.0.0.1:8470"))
         try server.finish()
-        var budgets: [String: PopulationBudget] = [:]
+        var budgets: [String: SpendLimits] = [:]
         for var section in try file.sections("population") {
             let name = try section.string("name")
-            let budget = PopulationBudget(
-                epsilon: try section.number("epsilon"),
-                epsilonServer: try section.optionalNumber("epsilon-server"),
-                delta: try section.number("delta")
-            )
+            let epsilon = try section.number("epsilon")
+            let epsilonServer = try section.optionalNumber("epsilon-server")
+            let delta = try section.number("delta")
             try section.finish()
-            do { _ = try budget.budget } catch { throw .input("\(path): population \(name): \(error)") }
+            let budget: SpendLimits
+            do {
+                budget = try SpendLimits(epsilon: epsilon, epsilonServer: epsilonServer, delta: delta)
+            } catch {
+                throw .input("\(path): population \(name): \(error)")
+            }
             guard budgets.updateValue(budget, forKey: name) == nil else {
                 throw .input("\(path): population \(name) is listed twice")
             }
@@ -62,32 +66,12 @@ public struct ServerConfiguration: Sendable {
         name: String,
         stateFolder: String,
         listen: ListenAddress,
-        budgets: [String: PopulationBudget]
+        budgets: [String: SpendLimits]
     ) {
         self.name = name
         self.stateFolder = stateFolder
         self.listen = listen
         self.budgets = budgets
-    }
-}
-
-/// What a population's people have agreed to, for all tasks together.
-package struct PopulationBudget: Hashable, Sendable {
-    package let epsilon: Double
-    package let epsilonServer: Double?
-    package let delta: Double
-
-    package init(epsilon: Double, epsilonServer: Double?, delta: Double) {
-        self.epsilon = epsilon
-        self.epsilonServer = epsilonServer
-        self.delta = delta
-    }
-
-    /// The same for the ledger, whose accountant has its share of δ.
-    package var budget: Budget {
-        get throws(AccountingError) {
-            try Budget(epsilon: epsilon, delta: DeltaShares.accountant(of: delta), epsilonServer: epsilonServer)
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 internal import Accounting
 internal import Files
+internal import Logging
 internal import Messages
 internal import Networks
 internal import Rounds
@@ -33,11 +34,24 @@ extension Aggregator {
         )
     }
 
+    /// Publishes, or logs why not: a model that cannot be written out is in the store all the same.
+    func publishOrSay(_ task: TaskRecord) {
+        do {
+            try publish(task)
+        } catch {
+            logger.error("task \(task.name): the released model was not written: \(error)")
+        }
+    }
+
     /// Writes the released model and its statement where people find them. Repeating it gives the same files.
-    func publish(_ task: TaskRecord) throws {
+    private func publish(_ task: TaskRecord) throws {
+        let folder = Administration.modelFolder(task.name, stateFolder: configuration.stateFolder)
+        let modelPath = "\(folder)/\(ModelFile.modelName)"
+        guard let model = try store.blob(task.modelHash),
+            try DurableFile.read(modelPath, limit: 1 << 32) != model
+        else { return }
         let runtime = try runtime(of: task.name)
         let ledger = try ledger(of: task.population)
-        guard let model = try store.blob(task.modelHash) else { return }
         let attempts = ledger.charges.count { $0.attempt.task == task.name }
         let file = try ModelFile(
             network: runtime.network,
@@ -48,9 +62,9 @@ extension Aggregator {
             binaryHash: ProgramHash.current(),
             ledgerHead: ledger.head.hash
         )
-        let folder = Administration.modelFolder(task.name, stateFolder: configuration.stateFolder)
         try DurableFile.makeFolder(folder)
-        try DurableFile.write(file.model, to: "\(folder)/\(ModelFile.modelName)", mode: 0o644)
+        // The statement first: a crash in between leaves an older model beside a larger claim, never a smaller one.
         try DurableFile.write(file.statement.fileBytes(), to: "\(folder)/\(ModelFile.statementName)", mode: 0o644)
+        try DurableFile.write(file.model, to: modelPath, mode: 0o644)
     }
 }

@@ -15,22 +15,43 @@ extension Aggregator {
     /// every request that may change something, and by a timer.
     public func tick() {
         do {
-            for task in try store.tasks() { try tend(task) }
+            for task in try store.tasks() {
+                // One task's trouble is not another's.
+                do {
+                    try tend(task)
+                    troubles[task.name] = nil
+                } catch {
+                    let trouble = "task \(task.name): \(error)"
+                    if troubles.updateValue(trouble, forKey: task.name) != trouble { logger.error("\(trouble)") }
+                }
+            }
         } catch {
             logger.error("\(error)")
         }
     }
 
     private func tend(_ task: TaskRecord) throws {
-        if let round = rounds[task.name] {
+        if let round = try openRound(of: task.name) {
             switch round.machine.closing(now: clock()) {
-            case .notYet: return
-            case .commit(let survivors): try commit(round, task: task, survivors: survivors)
-            case .abandon(let survivors): try abandon(round, task: task, survivors: survivors)
+            case .notYet:
+                guard task.status == .stopped, round.machine.members.isEmpty else { return }
+                // Nobody was told of this round, and nobody will be.
+                try abandon(round, task: task, survivors: 0)
+            case .commit(let survivors):
+                try commit(round, task: task, survivors: survivors)
+            case .abandon(let survivors):
+                try abandon(round, task: task, survivors: survivors)
             }
         }
-        guard let task = try store.task(task.name), task.status == .running, rounds[task.name] == nil else { return }
+        guard let task = try store.task(task.name), task.status == .running else { return }
         try open(task)
+    }
+
+    /// The open round of a task, read from the store where memory has none.
+    func openRound(of task: String) throws -> OpenRound? {
+        if let round = rounds[task] { return round }
+        for record in try store.openRounds() where record.identifier.task == task { return try restore(record) }
+        return nil
     }
 
     // MARK: Opening
@@ -38,14 +59,24 @@ extension Aggregator {
     private func open(_ task: TaskRecord) throws {
         let runtime = try runtime(of: task.name)
         let plan = runtime.plan
-        guard task.round < plan.rounds.rounds else { return }
+        guard task.round < plan.rounds.rounds else {
+            try store.setStatus(.finished, reason: "", of: task.name, from: [.running])
+            return
+        }
         guard waiting.count(for: task.name, now: clock()) >= plan.rounds.cohort else { return }
         let number = task.round + 1
-        let identifier = RoundIdentifier(
-            task: task.name,
-            round: number,
-            attempt: try store.lastAttempt(task: task.name, round: number) + 1
-        )
+        let earlier = try store.lastAttempt(task: task.name, round: number)
+        if earlier > 0, earlier.isMultiple(of: Self.attemptsBeforePause) {
+            guard task.statusReason == Administration.resumed else {
+                let reason =
+                    "round \(number) was abandoned \(earlier) times; see to the clients, then start the task again"
+                logger.warning("task \(task.name): paused: \(reason)")
+                try store.setStatus(.paused, reason: reason, of: task.name, from: [.running])
+                return
+            }
+            try store.setStatus(.running, reason: "", of: task.name, from: [.running])
+        }
+        let identifier = RoundIdentifier(task: task.name, round: number, attempt: earlier + 1)
         let reservation = runtime.reservation(of: identifier, modelHash: task.modelHash)
         guard let entry = try reserve(reservation, task: task) else { return }
         let key = X25519PrivateKey()
@@ -60,11 +91,19 @@ extension Aggregator {
             sealedPrivateKey: sealedKey,
             openedAt: clock()
         )
-        try store.openRound(record, reservation: entry.row)
+        do {
+            try store.openRound(record, reservation: entry.row)
+        } catch {
+            forget(task.name, population: task.population)
+            throw error
+        }
         try ledgers[task.population]?.append(entry)
         try restore(record)
         logger.info("\(identifier): open, ledger entry \(entry.index)")
     }
+
+    /// Attempts at one round after which a task waits for its operator, because each costs as much as a round.
+    private static let attemptsBeforePause = 3
 
     /// The ledger entry of a reservation, or `nil` when the population's budget refuses it; the task then says so.
     private func reserve(_ charge: LedgerCharge, task: TaskRecord) throws -> LedgerEntry? {
@@ -74,18 +113,17 @@ extension Aggregator {
         }
         let ledger = try ledger(of: task.population)
         do {
-            try ledger.check(next: charge, budget: budget.budget)
+            try ledger.checkSpend(charge, limits: budget)
+            return try ledger.prepare(charge)
         } catch {
-            guard case LedgerError.budgetExceeded = error else { throw error }
             try exhaust(task, "\(error)")
             return nil
         }
-        return try ledger.prepare(charge)
     }
 
     private func exhaust(_ task: TaskRecord, _ reason: String) throws {
         logger.warning("task \(task.name): no further round: \(reason)")
-        try store.setStatus(.exhausted, reason: reason, of: task.name)
+        try store.setStatus(.exhausted, reason: reason, of: task.name, from: [.running])
     }
 
     // MARK: Closing
@@ -97,6 +135,7 @@ extension Aggregator {
             throw AggregatorError.failure("\(identifier): its model is not in the database")
         }
         let step = try runtime.step(model: model, optimizerState: task.optimizerState, sum: round.sum.decoded())
+        if let trouble = step.evaluationTrouble { logger.error("\(identifier): not evaluated: \(trouble)") }
         let charge = runtime.reservation(of: identifier, modelHash: round.record.modelHash)
             .closed(as: .spent, modelHashAfter: step.modelHash)
         let entry = try ledger(of: task.population).prepare(charge)
@@ -123,15 +162,14 @@ extension Aggregator {
                 )
             )
         } catch {
-            ledgers[task.population] = nil
-            try reload(task.name)
+            forget(task.name, population: task.population)
             throw error
         }
         try ledgers[task.population]?.append(entry)
         rounds[task.name] = nil
         let accuracy = result.accuracy.map { ", accuracy \($0)" } ?? ""
         logger.info("\(identifier): committed with \(survivors) updates\(accuracy), ledger entry \(entry.index)")
-        if let task = try store.task(task.name) { try publish(task) }
+        if let task = try store.task(task.name) { publishOrSay(task) }
     }
 
     private func abandon(_ round: OpenRound, task: TaskRecord, survivors: Int) throws {
@@ -142,8 +180,7 @@ extension Aggregator {
         do {
             try store.abandon(identifier, entry: entry.row)
         } catch {
-            ledgers[task.population] = nil
-            try reload(task.name)
+            forget(task.name, population: task.population)
             throw error
         }
         try ledgers[task.population]?.append(entry)

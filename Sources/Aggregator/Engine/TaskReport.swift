@@ -21,8 +21,8 @@ package struct TaskReport: Sendable, Codable {
     /// On the public evaluation data, after the last committed round.
     package var testAccuracy: Double?
     package var testLoss: Double?
-    /// Against the colluders: what the plan was made for. 0 before the first charge.
-    package var epsilon: Double
+    /// Against the colluders: what the plan was made for. 0 before the first charge; `nil` where none can be stated.
+    package var epsilon: Double?
     package var epsilonAgainst: PrivacyByAdversary
     /// What the plan allows after all rounds.
     package var plannedEpsilon: Double
@@ -58,12 +58,12 @@ package struct ServiceReport: Sendable, Codable {
     package var peakMiB: Double
 }
 
-/// An ε for each adversary.
+/// An ε for each adversary; `nil` where none can be stated.
 package struct PrivacyByAdversary: Sendable, Codable {
-    package var outsider: Double
-    package var client: Double
-    package var colluders: Double
-    package var server: Double
+    package var outsider: Double?
+    package var client: Double?
+    package var colluders: Double?
+    package var server: Double?
     /// How many clients the colluders are.
     package var colluderCount: Int
 }

@@ -21,7 +21,6 @@ extension Administration {
         let attempts = ledger.charges.count { $0.attempt.task == task.name }
         // Before the first charge nothing is spent, but how it will be accounted is known.
         let claims = try plan.claims(rounds: max(1, attempts))
-        let spent = attempts == 0 ? [] : claims
         let certificate = ledger.charges.first { $0.attempt.task == task.name }?.certificate
         let main = claims.first { $0.adversary == .colluders(plan.privacy.colluders) }
         let results = try store.results(of: task.name)
@@ -42,8 +41,8 @@ extension Administration {
             waitingClients: 0,
             testAccuracy: results.last?.accuracy,
             testLoss: results.last?.loss,
-            epsilon: attempts == 0 ? 0 : main?.epsilon ?? 0,
-            epsilonAgainst: PrivacyByAdversary(spent, colluders: plan.privacy.colluders),
+            epsilon: attempts == 0 ? 0 : main?.epsilon,
+            epsilonAgainst: PrivacyByAdversary(plan, claims: attempts == 0 ? nil : claims),
             plannedEpsilon: plan.privacy.targetEpsilon,
             delta: plan.privacy.delta,
             deltaParts: main?.deltaParts,
@@ -70,14 +69,18 @@ extension Administration {
 }
 
 extension PrivacyByAdversary {
-    init(_ claims: [PrivacyClaim], colluders: Int) {
-        func epsilon(_ adversary: Adversary) -> Double { claims.first { $0.adversary == adversary }?.epsilon ?? 0 }
+    /// - Parameter claims: `nil` before anything was charged; then every ε is 0.
+    init(_ plan: TaskPlan, claims: [PrivacyClaim]?) {
+        func epsilon(_ adversary: Adversary) -> Double? {
+            guard let claims else { return 0 }
+            return claims.first { $0.adversary == adversary }?.epsilon
+        }
         self.init(
             outsider: epsilon(.outsider),
             client: epsilon(.client),
-            colluders: epsilon(.colluders(colluders)),
+            colluders: epsilon(.colluders(plan.privacy.colluders)),
             server: epsilon(.server),
-            colluderCount: colluders
+            colluderCount: plan.privacy.colluders
         )
     }
 }

@@ -20,7 +20,8 @@ final class TaskRuntime {
     let certificate: SensitivityCertificate
     /// From grid steps to the mean gradient.
     let gradientScale: Double
-    private let evaluation: Dataset?
+    private let evaluationData: String
+    private var evaluation: Dataset?
     private let pool: WorkerPool
     private let parameters: Buffer<Float>
 
@@ -44,16 +45,15 @@ final class TaskRuntime {
         )
         certificate = try ClippingMethods.named(plan.privacy.clippingMethod).certificate(for: network, grid: grid)
         gradientScale = grid.step / plan.optimizer.normaliser
-        // An operator who names evaluation data in a task file declares them public.
-        evaluation =
-            record.evaluationData.isEmpty
-            ? nil : try DatasetSource.load(record.evaluationData).test.declaredPublic()
+        evaluationData = record.evaluationData
         pool = WorkerPool(workers: workers)
         parameters = Buffer(count: network.parameterCount)
     }
 
-    /// The largest body that an honest client of this task sends.
-    var uploadLimit: Int { WireLimits.upload(count: network.parameterCount, bits: plan.ringBits) }
+    /// The largest body that an honest client of this plan sends.
+    static func uploadLimit(_ plan: TaskPlan) -> Int {
+        WireLimits.upload(count: plan.model.parameters, bits: plan.ringBits)
+    }
 
     /// What a model step gives.
     struct Step {
@@ -61,6 +61,8 @@ final class TaskRuntime {
         let modelHash: [UInt8]
         let optimizerState: [UInt8]
         let evaluation: Evaluation?
+        /// Why there is none, where there should be one: a round is not lost because its evaluation data are.
+        let evaluationTrouble: String?
     }
 
     /// Takes the model step for a round's sum.
@@ -81,17 +83,29 @@ final class TaskRuntime {
             throw AggregatorError.failure("task \(plan.task): the model step is not finite; lower the learning rate")
         }
         let bytes = network.safetensors(next)
+        var evaluation: Evaluation?
+        var trouble: String?
+        do {
+            evaluation = try evaluate()
+        } catch {
+            trouble = "\(error)"
+        }
         return Step(
             model: bytes,
             modelHash: SHA256.hash(bytes),
             optimizerState: OptimizerState.encode(optimizer.state),
-            evaluation: try evaluate()
+            evaluation: evaluation,
+            evaluationTrouble: trouble
         )
     }
 
     private func evaluate() throws -> Evaluation? {
-        guard let evaluation else { return nil }
-        return try Evaluation(of: network, parameters: parameters, on: evaluation, pool: pool)
+        guard !evaluationData.isEmpty else { return nil }
+        if evaluation == nil {
+            // An operator who names evaluation data in a task file declares them public.
+            evaluation = try DatasetSource.load(evaluationData).test.declaredPublic()
+        }
+        return try evaluation.map { try Evaluation(of: network, parameters: parameters, on: $0, pool: pool) }
     }
 
     /// A charge for an attempt of this task.

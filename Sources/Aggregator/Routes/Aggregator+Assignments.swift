@@ -14,13 +14,13 @@ extension Aggregator {
         tick()
         let tasks = try store.tasks().filter { !message.refusedTasks.contains($0.name) }
         for task in tasks where task.status == .running || task.status == .paused {
-            guard let round = rounds[task.name] else { continue }
+            guard let round = try openRound(of: task.name) else { continue }
             switch round.machine.join(client, now: clock()) {
             case .joined:
                 do {
                     try store.addMember(client, to: round.machine.identifier, closesAt: round.machine.closesAt ?? 0)
                 } catch {
-                    try reload(task.name)
+                    forget(task.name, population: task.population)
                     throw error
                 }
                 return try assignment(of: round, to: client)

@@ -68,11 +68,24 @@ extension Aggregator {
         }
     }
 
-    /// The most bytes of a body that a request may bring, known before any of them is read.
-    public func bodyLimit(method: String, target: String) -> Int {
+    /// The most bytes of a body that a request may bring, known before any of them is read; `nil` when that cannot be told
+    /// now, and the sender should come back later.
+    public func bodyLimit(method: String, target: String) -> Int? {
         let parts = target.prefix { $0 != "?" }.split(separator: "/")
         guard method == "PUT", parts.count == 8, parts.last == "update" else { return WireLimits.smallMessage }
-        // An unknown task is refused whatever it brings.
-        return (try? runtime(of: String(parts[2])).uploadLimit) ?? WireLimits.smallMessage
+        let task = String(parts[2])
+        if let known = uploadLimits[task] { return known }
+        do {
+            // An unknown task is refused whatever it brings.
+            guard let record = try store.task(task), let bytes = try store.blob(record.planHash) else {
+                return WireLimits.smallMessage
+            }
+            let limit = TaskRuntime.uploadLimit(try Sotto_V1_Plan(wire: bytes, what: "plan of task \(task)").plan())
+            uploadLimits[task] = limit
+            return limit
+        } catch {
+            logger.error("\(method) \(target): \(error)")
+            return nil
+        }
     }
 }

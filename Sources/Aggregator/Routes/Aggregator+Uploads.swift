@@ -22,7 +22,7 @@ extension Aggregator {
             }
             return .message(earlier.receipt)
         }
-        guard let round = rounds[identifier.task], round.machine.identifier == identifier else {
+        guard let round = try openRound(of: identifier.task), round.machine.identifier == identifier else {
             throw APIError(410, "\(identifier): is not open; ask for a new assignment")
         }
         switch round.machine.classify(client: client, bodyHash: bodyHash) {
@@ -44,7 +44,11 @@ extension Aggregator {
     private func open(_ body: [UInt8], client: String, round: OpenRound) throws -> DecodedUpdate {
         let identifier = round.machine.identifier
         let runtime = try runtime(of: identifier.task)
-        let message = try Sotto_V1_UpdateUpload(wire: body, limit: runtime.uploadLimit, what: "update")
+        let message = try Sotto_V1_UpdateUpload(
+            wire: body,
+            limit: TaskRuntime.uploadLimit(runtime.plan),
+            what: "update"
+        )
         func require(_ holds: Bool, _ what: String) throws {
             if !holds { throw APIError(422, "update for \(identifier): \(what)") }
         }
@@ -114,7 +118,7 @@ extension Aggregator {
             try store.accept(accepted, in: identifier, sealedSum: sealedSum)
         } catch {
             // The sum in memory may hold what the store does not.
-            try reload(identifier.task)
+            forget(identifier.task, population: population)
             throw error
         }
         round.machine.recordAccepted(client: client, bodyHash: bodyHash)

@@ -36,6 +36,7 @@ public struct APIResponse: Sendable {
 
     static let protobuf = "application/x-protobuf"
     static let json = "application/json"
+    private static let reasonLimit = 400
 
     static func message(_ bytes: [UInt8]) -> APIResponse {
         APIResponse(status: 200, contentType: protobuf, body: bytes)
@@ -47,10 +48,14 @@ public struct APIResponse: Sendable {
         return APIResponse(status: 200, contentType: json, body: [UInt8](try encoder.encode(value)))
     }
 
-    /// A refusal that a machine can read.
+    /// A refusal that a machine can read, in one line, whatever of the request the reason repeats.
     public static func refusal(_ status: Int, _ reason: String) -> APIResponse {
         var message = Sotto_V1_Refusal()
-        message.reason = reason
+        message.reason = reason.unicodeScalars.prefix(reasonLimit).reduce(into: "") { line, scalar in
+            let category = scalar.properties.generalCategory
+            let breaks = category == .control || category == .lineSeparator || category == .paragraphSeparator
+            line.unicodeScalars.append(breaks ? " " : scalar)
+        }
         return APIResponse(status: status, contentType: protobuf, body: message.wireBytes())
     }
 }

@@ -15,18 +15,15 @@ package struct ServerKeys: ~Copyable, Sendable {
         let path = stateFolder + "/server.key"
         do {
             try DurableFile.makeFolder(stateFolder)
-            if let bytes = try ChecksummedFile.read(path) {
-                guard bytes.count == 64 else {
-                    throw FileError(path: path, reason: "is not a server key; restore it from a backup")
-                }
-                signing = try Ed25519PrivateKey(seed: Array(bytes.prefix(32)))
-                storage = SecretBytes(copying: Array(bytes.suffix(32)))
-            } else {
-                let bytes = SystemRandom.bytes(64)
-                try ChecksummedFile.write(bytes, to: path)
-                signing = try Ed25519PrivateKey(seed: Array(bytes.prefix(32)))
-                storage = SecretBytes(copying: Array(bytes.suffix(32)))
+            if try !DurableFile.exists(path) {
+                // Several processes may start on a new folder at once; the first one's key stays.
+                _ = try ChecksummedFile.create(SystemRandom.bytes(64), at: path)
             }
+            guard let bytes = try ChecksummedFile.read(path), bytes.count == 64 else {
+                throw FileError(path: path, reason: "is not a server key; restore it from a backup")
+            }
+            signing = try Ed25519PrivateKey(seed: bytes.span.extracting(0..<32))
+            storage = SecretBytes(copying: bytes.span.extracting(32..<64))
         } catch {
             throw .failure("\(error)")
         }

@@ -484,6 +484,9 @@ package nonisolated struct Sotto_V1_ClientJournal: Sendable {
 
     package var bodyHash: Data = Data()
 
+    /// Entries of the server's ledger at the time of the last receipt for this task.
+    package var ledgerIndex: UInt64 = 0
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
     package init() {}
@@ -1466,7 +1469,7 @@ nonisolated extension Sotto_V1_ClientJournal: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Sotto_V1_ClientJournal.Attempt: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Sotto_V1_ClientJournal.protoMessageName + ".Attempt"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}task\0\u{1}round\0\u{1}attempt\0\u{1}stage\0\u{3}plan_hash\0\u{3}model_hash\0\u{3}body_hash\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}task\0\u{1}round\0\u{1}attempt\0\u{1}stage\0\u{3}plan_hash\0\u{3}model_hash\0\u{3}body_hash\0\u{3}ledger_index\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1481,6 +1484,7 @@ nonisolated extension Sotto_V1_ClientJournal.Attempt: SwiftProtobuf.Message, Swi
       case 5: try { try decoder.decodeSingularBytesField(value: &self.planHash) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.modelHash) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.bodyHash) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.ledgerIndex) }()
       default: break
       }
     }
@@ -1508,6 +1512,9 @@ nonisolated extension Sotto_V1_ClientJournal.Attempt: SwiftProtobuf.Message, Swi
     if !self.bodyHash.isEmpty {
       try visitor.visitSingularBytesField(value: self.bodyHash, fieldNumber: 7)
     }
+    if self.ledgerIndex != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ledgerIndex, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1519,6 +1526,7 @@ nonisolated extension Sotto_V1_ClientJournal.Attempt: SwiftProtobuf.Message, Swi
     if lhs.planHash != rhs.planHash {return false}
     if lhs.modelHash != rhs.modelHash {return false}
     if lhs.bodyHash != rhs.bodyHash {return false}
+    if lhs.ledgerIndex != rhs.ledgerIndex {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

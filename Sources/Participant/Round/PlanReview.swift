@@ -118,12 +118,12 @@ package struct ShareMemory: Sendable {
             ("process with data", baseBytes),
             // Code of the compute and coding libraries that is first touched in a round.
             ("code", 8 << 20),
-            // The downloaded file and the vector that is read from it.
-            ("model", 2 * count * MemoryLayout<Float>.stride),
+            // The downloaded file, the tensors and the vector that are read from it, and the buffer that is trained on.
+            ("model", 5 * count * MemoryLayout<Float>.stride),
             ("gradients", GradientSummer.plannedBytes(for: network, method: method, workers: workers)),
             ("noise share and update", 2 * count * MemoryLayout<Int64>.stride),
-            // Both codings, the sealed bytes and the request are alive at once.
-            ("coding and upload", 4 * SealedUpdate.largestCiphertext(count: count, ring: ring)),
+            // Byte planes, both codings, sealed bytes, message, stored copy and request may be alive at once.
+            ("coding and upload", 8 * SealedUpdate.largestCiphertext(count: count, ring: ring)),
             ("threads", workers << 20),
         ]
     }

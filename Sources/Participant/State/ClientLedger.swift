@@ -14,32 +14,41 @@ package struct ClientLedger: ~Copyable {
 
     private var log: RecordLog
     private var ledger: Ledger
-    private let budget: Budget
-    /// δ of the claims, of which the accountant uses its share.
-    private let delta: Double
+    private let limits: SpendLimits
 
+    /// Opens the ledger file, or makes it for a device that has never taken part.
+    ///
+    /// - Parameters:
+    ///   - isNew: whether this device may have no ledger yet.
+    ///   - maximumEpsilonAgainstServer: infinite where the owner trusts the server.
     package init(
         path: String,
+        isNew: Bool,
         maximumEpsilon: Double,
         maximumEpsilonAgainstServer: Double,
         delta: Double
     ) throws(ParticipantError) {
+        let exists = try StateFolder.translating { () throws(FileError) in try DurableFile.exists(path) }
+        guard isNew || exists else {
+            throw .input(
+                "\(path): is missing, but this device is enrolled; restore it from a backup, or use a new folder"
+            )
+        }
         let log = try StateFolder.translating { () throws(FileError) in try RecordLog(path) }
         let ledger = try Self.ledger(log.records, path: path)
-        let budget: Budget
+        let limits: SpendLimits
         do {
-            budget = try Budget(
+            limits = try SpendLimits(
                 epsilon: maximumEpsilon,
-                delta: DeltaShares.accountant(of: delta),
-                epsilonServer: maximumEpsilonAgainstServer
+                epsilonServer: maximumEpsilonAgainstServer.isInfinite ? nil : maximumEpsilonAgainstServer,
+                delta: delta
             )
         } catch {
             throw .input("\(error)")
         }
         self.log = log
         self.ledger = ledger
-        self.budget = budget
-        self.delta = delta
+        self.limits = limits
     }
 
     /// The verified ledger of the file's records; each is an entry's encoding and its hash.
@@ -70,69 +79,104 @@ package struct ClientLedger: ~Copyable {
 
     /// Refuses a whole task beyond the limits before any of it is done, so that a device does not spend on a task that it
     /// cannot finish.
-    package func checkWhole(_ plan: TaskPlan) throws(ParticipantError) {
+    package func checkWhole(_ plan: TaskPlan, certificate: SensitivityCertificate) throws(ParticipantError) {
         let done = ledger.charges.count { $0.attempt.task == plan.task }
         let rest = max(0, plan.rounds.rounds - done)
-        for adversary in plan.adversaries {
-            let limit = adversary == .server ? budget.epsilonServer ?? 0 : budget.epsilon
+        let first = RoundIdentifier(task: plan.task, round: 1, attempt: 1)
+        let charge = Self.charge(plan, first, certificate, modelHash: [UInt8](repeating: 0, count: 32))
+        let adversaries = Set(ledger.adversaries).union(charge.events.keys).sorted()
+        for adversary in adversaries where adversary != .server || limits.epsilonServer != nil {
             do {
-                let spent: PrivacyEvent = ledger.charges.isEmpty ? .composed([]) : try ledger.event(against: adversary)
-                let epsilon = try RDPAccountant.epsilon(
-                    of: .composed([.init(spent, count: 1), .init(plan.event(against: adversary), count: rest)]),
-                    delta: budget.delta
-                ).epsilon
-                guard epsilon <= limit else {
-                    let flag = adversary == .server ? "--max-epsilon-server" : "--max-epsilon"
-                    throw ParticipantError.limit(
-                        "task \(plan.task): would take this device to epsilon \(epsilon.roundedUp(decimals: 4))"
-                            + " at delta \(delta) against \(adversary.explanation); \(flag) allows \(limit)"
-                    )
-                }
+                try checkWhole(charge, rounds: rest, against: adversary)
             } catch let error as ParticipantError {
                 throw error
             } catch {
-                throw .refused("task \(plan.task): \(error)")
+                throw .limit("task \(plan.task): \(error)")
             }
         }
     }
 
+    private func checkWhole(_ charge: LedgerCharge, rounds: Int, against adversary: Adversary) throws {
+        let task = charge.attempt.task
+        guard let event = charge.event(against: adversary) else {
+            throw LedgerError.noGuarantee(against: adversary, entry: ledger.entries.count)
+        }
+        let spent: PrivacyEvent = ledger.charges.isEmpty ? .composed([]) : try ledger.event(against: adversary)
+        let whole = PrivacyEvent.composed([.init(spent, count: 1), .init(event, count: rounds)])
+        let epsilon = try RDPAccountant.epsilon(of: whole, delta: limits.budget.delta).epsilon
+        let limit = adversary == .server ? limits.epsilonServer ?? .infinity : limits.epsilon
+        let flag = adversary == .server ? "--max-epsilon-server" : "--max-epsilon"
+        guard epsilon <= limit else {
+            throw ParticipantError.limit(
+                "task \(task): would take this device to epsilon \(epsilon.roundedUp(decimals: 4)) at delta \(limits.delta)"
+                    + " against \(adversary.explanation); \(flag) allows \(limit)"
+            )
+        }
+        let dimension = (ledger.charges + [charge]).map(\.certificate.dimension).max() ?? 0
+        guard try DeltaShares.parts(of: limits.delta, epsilon: epsilon, event: whole, dimension: dimension) != nil
+        else {
+            throw ParticipantError.limit(
+                "task \(task): no epsilon against \(adversary.explanation) could be stated in the end (it would be about"
+                    + " \(epsilon.roundedUp(decimals: 1))); \(flag) inf takes part without a limit against it"
+            )
+        }
+    }
+
+    /// Refuses the charge of one attempt that would pass a limit. Nothing changes.
+    package func checkNext(
+        _ plan: TaskPlan,
+        round: RoundIdentifier,
+        certificate: SensitivityCertificate,
+        modelHash: [UInt8]
+    ) throws(ParticipantError) {
+        do {
+            try ledger.checkSpend(Self.charge(plan, round, certificate, modelHash: modelHash), limits: limits)
+        } catch {
+            throw .limit("\(round): \(error)")
+        }
+    }
+
     /// Charges one attempt and waits until the charge is on disk. An attempt that is charged already costs nothing more.
+    ///
+    /// - Throws: ``ParticipantError/limit(_:)`` when a limit refuses, and then nothing is charged.
     package mutating func charge(
         _ plan: TaskPlan,
         round: RoundIdentifier,
         certificate: SensitivityCertificate,
         modelHash: [UInt8]
     ) throws(ParticipantError) {
-        let attempt = LedgerCharge.Attempt(task: round.task, round: round.round, attempt: round.attempt)
-        guard ledger.entry(of: attempt) == nil else { return }
-        let charge = LedgerCharge(
-            attempt,
-            kind: .spent,
-            events: plan.events,
-            certificate: certificate,
-            modelHashBefore: modelHash
-        )
-        let entry: LedgerEntry
+        let charge = Self.charge(plan, round, certificate, modelHash: modelHash)
+        guard ledger.entry(of: charge.attempt) == nil else { return }
+        try checkNext(plan, round: round, certificate: certificate, modelHash: modelHash)
         do {
-            try ledger.check(next: charge, budget: budget)
-            entry = try ledger.prepare(charge)
-        } catch {
-            throw .limit("\(round): \(error)")
-        }
-        let record = entry.canonicalEncoding + entry.hash
-        do {
-            try log.append(record)
+            let entry = try ledger.prepare(charge)
+            try log.append(entry.canonicalEncoding + entry.hash)
             try ledger.append(entry)
         } catch {
             throw .failure("\(error)")
         }
     }
 
-    /// ε of everything charged, by adversary.
-    package func epsilons() throws(ParticipantError) -> [(Adversary, Double)] {
+    private static func charge(
+        _ plan: TaskPlan,
+        _ round: RoundIdentifier,
+        _ certificate: SensitivityCertificate,
+        modelHash: [UInt8]
+    ) -> LedgerCharge {
+        LedgerCharge(
+            LedgerCharge.Attempt(task: round.task, round: round.round, attempt: round.attempt),
+            kind: .spent,
+            events: plan.events,
+            certificate: certificate,
+            modelHashBefore: modelHash
+        )
+    }
+
+    /// ε of everything charged, by adversary; `nil` where none can be stated.
+    package func epsilons() throws(ParticipantError) -> [(Adversary, Double?)] {
         do {
             return try ledger.adversaries.map { adversary in
-                (adversary, try ledger.epsilon(against: adversary, delta: budget.delta).epsilon)
+                (adversary, try ledger.stated(against: adversary, delta: limits.delta))
             }
         } catch {
             throw .failure("\(error)")

@@ -70,8 +70,9 @@ package struct StateFolder: ~Copyable {
 
     // MARK: The unfinished round
 
-    package func plan(_ hash: [UInt8]) throws(ParticipantError) -> [UInt8]? {
-        guard let bytes = try read(planPath), SHA256.hash(bytes) == hash else { return nil }
+    /// The stored plan, when it is the one of this hash. A damaged one can be fetched again, so it counts as absent.
+    package func plan(_ hash: [UInt8]) -> [UInt8]? {
+        guard let bytes = try? read(planPath), SHA256.hash(bytes) == hash else { return nil }
         return bytes
     }
 
@@ -79,11 +80,10 @@ package struct StateFolder: ~Copyable {
         try write(bytes, to: planPath)
     }
 
-    /// The upload's bytes, when they are those that the journal names.
-    package func update(_ hash: [UInt8], limit: Int) throws(ParticipantError) -> [UInt8]? {
-        let bytes = try Self.translating { () throws(FileError) in
-            try ChecksummedFile.read(updatePath, limit: limit)
-        }
+    /// The upload's bytes, when they are those that the journal names. Damaged ones cannot be sent, so they count as
+    /// absent, and the attempt is dropped.
+    package func update(_ hash: [UInt8], limit: Int) -> [UInt8]? {
+        let bytes = try? ChecksummedFile.read(updatePath, limit: limit)
         guard let bytes, SHA256.hash(bytes) == hash else { return nil }
         return bytes
     }
@@ -122,12 +122,21 @@ package struct Journal: Hashable, Sendable {
     package var modelHash: [UInt8]
     /// SHA-256 of the upload's body; empty before there is one.
     package var bodyHash: [UInt8]
+    /// Entries of the server's ledger at the time of the last receipt for this task; they never become fewer.
+    package var ledgerIndex: UInt64
 
-    package init(round: ClientRound, planHash: [UInt8], modelHash: [UInt8], bodyHash: [UInt8] = []) {
+    package init(
+        round: ClientRound,
+        planHash: [UInt8],
+        modelHash: [UInt8],
+        bodyHash: [UInt8] = [],
+        ledgerIndex: UInt64 = 0
+    ) {
         self.round = round
         self.planHash = planHash
         self.modelHash = modelHash
         self.bodyHash = bodyHash
+        self.ledgerIndex = ledgerIndex
     }
 
     init(_ message: Sotto_V1_ClientJournal.Attempt, path: String) throws(WireError) {
@@ -145,7 +154,8 @@ package struct Journal: Hashable, Sendable {
             ),
             planHash: message.planHash.byteArray,
             modelHash: message.modelHash.byteArray,
-            bodyHash: message.bodyHash.byteArray
+            bodyHash: message.bodyHash.byteArray,
+            ledgerIndex: message.ledgerIndex
         )
     }
 
@@ -158,6 +168,7 @@ package struct Journal: Hashable, Sendable {
         message.planHash = Data(planHash)
         message.modelHash = Data(modelHash)
         message.bodyHash = Data(bodyHash)
+        message.ledgerIndex = ledgerIndex
         return message
     }
 }

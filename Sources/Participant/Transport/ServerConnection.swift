@@ -22,7 +22,7 @@ struct ServerConnection: ~Copyable {
     private let key: Ed25519PrivateKey
     /// The server's key, pinned by the invite.
     let serverKey: Ed25519PublicKey
-    private let client: String
+    let client: String
     private let clock: @Sendable () -> UInt64
     private(set) var bytesUp = 0
     private(set) var bytesDown = 0
@@ -169,8 +169,14 @@ struct ServerConnection: ~Copyable {
             // The range begins where the blob ends.
             return []
         default:
-            let refusal = try? Sotto_V1_Refusal(serializedBytes: reply.body)
-            let reason = refusal.map(\.reason).flatMap { $0.isEmpty ? nil : $0 } ?? "HTTP status \(reply.status)"
+            var told = ""
+            if let refusal = try? Sotto_V1_Refusal(serializedBytes: reply.body) {
+                // It goes to a terminal, so it may not control one.
+                told = String(
+                    refusal.reason.filter { character in !character.unicodeScalars.contains { $0.value < 32 } }
+                )
+            }
+            let reason = told.isEmpty ? "HTTP status \(reply.status)" : String(told.prefix(500))
             if reply.status == 429 || reply.status >= 500 { throw .later(reason) }
             throw .refused(reply.status, reason)
         }

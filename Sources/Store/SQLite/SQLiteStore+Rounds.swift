@@ -77,9 +77,10 @@ extension SQLiteStore {
 
     private static func setDeadline(_ closesAt: UInt64, of round: RoundIdentifier, _ database: Database) throws {
         try database.execute(
-            sql: "UPDATE rounds SET closes_at = ? \(whereRound)",
+            sql: "UPDATE rounds SET closes_at = ? \(whereRound) AND state = 'open'",
             arguments: [Int64(closesAt)] + arguments(round)
         )
+        guard database.changesCount == 1 else { throw StoreError.conflict("\(round): is closed") }
     }
 
     package func accept(
@@ -124,19 +125,23 @@ extension SQLiteStore {
             try Self.insertBlob(commit.modelHash, commit.model, database)
             try database.execute(
                 sql: """
-                    UPDATE tasks SET round = ?, model_hash = ?, optimizer_state = ?,
-                        status = CASE WHEN status = 'running' THEN ? ELSE status END
-                    WHERE name = ? AND round = ?
+                    UPDATE tasks SET round = ?, model_hash = ?, optimizer_state = ? WHERE name = ? AND round = ?
                     """,
                 arguments: [
-                    round.round, commit.modelHash.blob, commit.optimizerState.blob, commit.status.rawValue, round.task,
-                    round.round - 1,
+                    round.round, commit.modelHash.blob, commit.optimizerState.blob, round.task, round.round - 1,
                 ]
             )
             guard database.changesCount == 1 else { throw StoreError.conflict("\(round): was committed before") }
+            if commit.status == .finished {
+                try database.execute(
+                    sql: "UPDATE tasks SET status = ?, status_reason = '' WHERE name = ?",
+                    arguments: [commit.status.rawValue, round.task]
+                )
+            }
             let result = try JSONEncoder().encode(commit.result)
             try Self.end(round, state: "committed", result: String(decoding: result, as: UTF8.self), database)
         }
+        emptyLog()
     }
 
     package func abandon(_ round: RoundIdentifier, entry: LedgerRow) throws(StoreError) {
@@ -144,6 +149,7 @@ extension SQLiteStore {
             try Self.insertLedgerRow(entry, database)
             try Self.end(round, state: "abandoned", result: nil, database)
         }
+        emptyLog()
     }
 
     /// Closes an attempt and erases what only it needed.

@@ -60,12 +60,20 @@ extension SQLiteStore {
         )
     }
 
-    package func setStatus(_ status: TaskStatus, reason: String, of task: String) throws(StoreError) {
+    @discardableResult
+    package func setStatus(
+        _ status: TaskStatus,
+        reason: String,
+        of task: String,
+        from: Set<TaskStatus>
+    ) throws(StoreError) -> Bool {
         try write { database in
+            let marks = from.map { _ in "?" }.joined(separator: ", ")
             try database.execute(
-                sql: "UPDATE tasks SET status = ?, status_reason = ? WHERE name = ?",
-                arguments: [status.rawValue, reason, task]
+                sql: "UPDATE tasks SET status = ?, status_reason = ? WHERE name = ? AND status IN (\(marks))",
+                arguments: [status.rawValue, reason, task] + StatementArguments(from.map(\.rawValue))
             )
+            return database.changesCount == 1
         }
     }
 

@@ -22,10 +22,12 @@ package final class SQLiteStore: Store {
             configuration.journalMode = .wal
             configuration.busyMode = .timeout(10)
             configuration.prepareDatabase { database in
-                // A committed spend must survive a power cut, and an erased key must not linger in free pages.
-                try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
+                // An erased key must not linger in free pages.
+                try database.execute(sql: "PRAGMA secure_delete = ON")
             }
             let queue = try DatabaseQueue(path: path, configuration: configuration)
+            // A committed spend must survive a power cut. Opening in WAL mode sets NORMAL, so this comes after it.
+            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try SQLiteSchema.migrate(queue, path: path)
             return queue
         }
@@ -38,6 +40,12 @@ package final class SQLiteStore: Store {
 
     func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         try Self.translating(path) { try database.read(body) }
+    }
+
+    /// Moves the write-ahead log into the database and cuts it to nothing, so that what was erased is not found in it. While
+    /// another process reads, the log stays for the next time.
+    func emptyLog() {
+        _ = try? database.writeWithoutTransaction { database in try database.checkpoint(.truncate) }
     }
 
     private static func translating<Value>(_ path: String, _ body: () throws -> Value) throws(StoreError) -> Value {
