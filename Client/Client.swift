@@ -14,6 +14,7 @@ struct Client: ParsableCommand {
     )
 
     static func main() {
+        CoreDumps.forbid()
         Processor.prepare()
         CommandLineRunner.main(Client.self)
     }

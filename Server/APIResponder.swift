@@ -14,8 +14,12 @@ struct APIResponder: HTTPResponder {
     func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
         let method = request.method.rawValue
         let target = request.uri.description
-        guard let limit = await aggregator.bodyLimit(method: method, target: target) else {
-            return Self.response(.refusal(503, "server: cannot serve this now; try again later"))
+        var headers: [String: String] = [:]
+        for field in request.headers { headers[field.name.canonicalName] = field.value }
+        let limit: Int
+        switch await aggregator.admit(method: method, target: target, headers: headers) {
+        case .success(let bytes): limit = bytes
+        case .failure(let refusal): return Self.response(refusal.response)
         }
         let body: ByteBuffer
         do {
@@ -23,8 +27,6 @@ struct APIResponder: HTTPResponder {
         } catch is NIOTooManyBytesError {
             return Self.response(.refusal(413, "request: its body exceeds \(limit) bytes"))
         }
-        var headers: [String: String] = [:]
-        for field in request.headers { headers[field.name.canonicalName] = field.value }
         let answer = await aggregator.respond(
             to: APIRequest(method: method, target: target, headers: headers, body: Array(body.readableBytesView))
         )
@@ -32,9 +34,13 @@ struct APIResponder: HTTPResponder {
     }
 
     private static func response(_ answer: APIResponse) -> Response {
-        Response(
+        var fields: HTTPFields = [.contentType: answer.contentType]
+        for header in answer.headers {
+            if let name = HTTPField.Name(header.name) { fields[name] = header.value }
+        }
+        return Response(
             status: .init(code: answer.status),
-            headers: [.contentType: answer.contentType],
+            headers: fields,
             body: .init(byteBuffer: ByteBuffer(bytes: answer.body))
         )
     }

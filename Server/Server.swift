@@ -15,6 +15,7 @@ struct Server: AsyncParsableCommand {
     )
 
     static func main() async {
+        CoreDumps.forbid()
         Processor.prepare()
         await CommandLineRunner.main(Server.self)
     }

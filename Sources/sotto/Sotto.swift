@@ -16,6 +16,7 @@ struct Sotto: ParsableCommand {
 @main
 enum Main {
     static func main() {
+        CoreDumps.forbid()
         Processor.prepare()
         CommandLineRunner.main(Sotto.self)
     }

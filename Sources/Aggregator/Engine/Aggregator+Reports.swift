@@ -11,7 +11,8 @@ internal import Training
 
 /// What the server tells: reports of tasks, and released models with their privacy statements.
 extension Aggregator {
-    func report(on task: TaskRecord) throws -> TaskReport {
+    /// A task's report for whoever asks over the network: without this machine's paths.
+    func publicReport(on task: TaskRecord) throws -> TaskReport {
         var report = try Administration.report(
             on: task,
             store: store,
@@ -19,6 +20,8 @@ extension Aggregator {
             stateFolder: configuration.stateFolder
         )
         report.waitingClients = waiting.count(for: task.name, now: clock())
+        report.modelFolder = ""
+        report.database = ""
         report.serverPeakMiB = Double(ProcessMemory.peak() ?? 0) / 1_048_576
         return report
     }

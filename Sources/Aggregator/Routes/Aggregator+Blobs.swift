@@ -18,11 +18,17 @@ extension Aggregator {
         guard let range = Self.range(request.range, of: bytes.count) else {
             throw APIError(
                 416,
-                "blob \(name.prefix(8))…: has \(bytes.count) bytes; ask for bytes=FIRST-LAST within them"
+                "blob \(name.prefix(8))…: has \(bytes.count) bytes; ask for bytes=FIRST-LAST within them",
+                headers: [("content-range", "bytes */\(bytes.count)")]
             )
         }
         logger.trace("client \(client): bytes \(range) of blob \(name.prefix(8))")
-        return APIResponse(status: 206, contentType: "application/octet-stream", body: Array(bytes[range]))
+        return APIResponse(
+            status: 206,
+            contentType: "application/octet-stream",
+            headers: [("content-range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(bytes.count)")],
+            body: Array(bytes[range])
+        )
     }
 
     /// The bytes that `bytes=FIRST-LAST` or `bytes=FIRST-` names (RFC 9110, section 14.1.2), cut at the end; `nil` when

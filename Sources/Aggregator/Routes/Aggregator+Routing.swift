@@ -15,7 +15,7 @@ extension Aggregator {
         do {
             response = try route(request)
         } catch let error as APIError {
-            response = .refusal(error.status, error.reason)
+            response = .refusal(error.status, error.reason, headers: error.headers)
         } catch let error as WireError {
             response = .refusal(400, error.description)
         } catch {
@@ -52,10 +52,10 @@ extension Aggregator {
         case ("GET", "blobs", 2):
             return try blob(parts[1], request)
         case ("GET", "tasks", 1):
-            return try .json(store.tasks().map { try report(on: $0) })
+            return try .json(store.tasks().map { try publicReport(on: $0) })
         case ("GET", "tasks", 2):
             guard let task = try store.task(parts[1]) else { throw APIError(404, "task \(parts[1]): does not exist") }
-            return try .json(report(on: task))
+            return try .json(publicReport(on: task))
         case ("PUT", "tasks", 7) where parts[2] == "rounds" && parts[4] == "attempts" && parts[6] == "update":
             guard let round = Int(parts[3]), let attempt = Int(parts[5]), round >= 1, attempt >= 1 else {
                 throw APIError(404, "update: round and attempt must be whole numbers from 1")

@@ -26,11 +26,14 @@ public struct APIRequest: Sendable {
 public struct APIResponse: Sendable {
     public var status: Int
     public var contentType: String
+    /// Further headers, names in lower case.
+    public var headers: [(name: String, value: String)]
     public var body: [UInt8]
 
-    init(status: Int, contentType: String, body: [UInt8]) {
+    init(status: Int, contentType: String, headers: [(name: String, value: String)] = [], body: [UInt8]) {
         self.status = status
         self.contentType = contentType
+        self.headers = headers
         self.body = body
     }
 
@@ -49,14 +52,18 @@ public struct APIResponse: Sendable {
     }
 
     /// A refusal that a machine can read, in one line, whatever of the request the reason repeats.
-    public static func refusal(_ status: Int, _ reason: String) -> APIResponse {
+    public static func refusal(
+        _ status: Int,
+        _ reason: String,
+        headers: [(name: String, value: String)] = []
+    ) -> APIResponse {
         var message = Sotto_V1_Refusal()
         message.reason = reason.unicodeScalars.prefix(reasonLimit).reduce(into: "") { line, scalar in
             let category = scalar.properties.generalCategory
             let breaks = category == .control || category == .lineSeparator || category == .paragraphSeparator
             line.unicodeScalars.append(breaks ? " " : scalar)
         }
-        return APIResponse(status: status, contentType: protobuf, body: message.wireBytes())
+        return APIResponse(status: status, contentType: protobuf, headers: headers, body: message.wireBytes())
     }
 }
 
@@ -64,9 +71,11 @@ public struct APIResponse: Sendable {
 struct APIError: Error {
     let status: Int
     let reason: String
+    let headers: [(name: String, value: String)]
 
-    init(_ status: Int, _ reason: String) {
+    init(_ status: Int, _ reason: String, headers: [(name: String, value: String)] = []) {
         self.status = status
         self.reason = reason
+        self.headers = headers
     }
 }

@@ -6,13 +6,50 @@ internal import Store
 
 /// Who sends a request, checked before anything is done for it.
 extension Aggregator {
-    /// The client whose valid, timely and first-time signature the request carries.
-    func authenticate(_ request: APIRequest) throws -> String {
+    /// Looks at a request's head before its body is read, so that a stranger cannot make the server hold a long body.
+    ///
+    /// - Returns: the most bytes of the body that may be read, or the refusal to answer with.
+    public func admit(method: String, target: String, headers: [String: String]) -> Result<Int, Refusal> {
+        guard let limit = bodyLimit(method: method, target: target) else {
+            return .failure(Refusal(.refusal(503, "server: cannot serve this now; try again later")))
+        }
+        guard limit > WireLimits.smallMessage else { return .success(limit) }
+        do {
+            _ = try claimedClient(headers)
+            return .success(limit)
+        } catch let error as APIError {
+            return .failure(Refusal(.refusal(error.status, error.reason, headers: error.headers)))
+        } catch {
+            return .failure(Refusal(.refusal(503, "server: cannot serve this now; try again later")))
+        }
+    }
+
+    /// An answer in place of a body.
+    public struct Refusal: Error {
+        public let response: APIResponse
+
+        init(_ response: APIResponse) {
+            self.response = response
+        }
+    }
+
+    /// What a request says of its sender.
+    private struct Claim {
+        let client: String
+        let key: [UInt8]
+        let time: UInt64
+        let nonce: [UInt8]
+        let signature: [UInt8]
+    }
+
+    /// The sender as far as it can be checked without the body: the headers are there, the time is within the window, and
+    /// the client is enrolled.
+    private func claimedClient(_ headers: [String: String]) throws -> Claim {
         guard
-            let client = request.headers[RequestSignature.clientHeader],
-            let time = request.headers[RequestSignature.timeHeader].flatMap({ UInt64($0) }),
-            let nonce = request.headers[RequestSignature.nonceHeader].flatMap({ Hexadecimal.bytes($0) }),
-            let signature = request.headers[RequestSignature.signatureHeader].flatMap({ Hexadecimal.bytes($0) }),
+            let client = headers[RequestSignature.clientHeader],
+            let time = headers[RequestSignature.timeHeader].flatMap({ UInt64($0) }),
+            let nonce = headers[RequestSignature.nonceHeader].flatMap({ Hexadecimal.bytes($0) }),
+            let signature = headers[RequestSignature.signatureHeader].flatMap({ Hexadecimal.bytes($0) }),
             nonce.count == 16, client.utf8.count <= 64
         else { throw APIError(401, "request: lacks a valid client, time, nonce or signature header") }
         let now = clock()
@@ -20,26 +57,33 @@ extension Aggregator {
         guard time <= now + window, now <= time + window else {
             throw APIError(401, "request: its time differs by more than 5 minutes from the server's; set the clock")
         }
-        guard let bytes = try store.publicKey(of: client) else {
+        guard let key = try store.publicKey(of: client) else {
             throw APIError(403, "client: is not enrolled here; enrol with an invite")
         }
+        return Claim(client: client, key: key, time: time, nonce: nonce, signature: signature)
+    }
+
+    /// The client whose valid, timely and first-time signature the request carries.
+    func authenticate(_ request: APIRequest) throws -> String {
+        let claim = try claimedClient(request.headers)
         let signed = RequestSignature(
             method: request.method,
             target: request.target,
             range: request.range,
             bodyHash: SHA256.hash(request.body),
             server: publicKeyHash,
-            client: client,
-            time: time,
-            nonce: nonce
+            client: claim.client,
+            time: claim.time,
+            nonce: claim.nonce
         )
-        guard try Ed25519PublicKey(bytes: bytes).verifies(signature: signature, of: signed.signedBytes) else {
-            throw APIError(401, "request: its signature is not that of client \(client)")
+        guard try Ed25519PublicKey(bytes: claim.key).verifies(signature: claim.signature, of: signed.signedBytes) else {
+            throw APIError(401, "request: its signature is not that of client \(claim.client)")
         }
         // A nonce is remembered for as long as its time could still be accepted.
-        guard try store.useNonce(nonce, client: client, expires: time + 2 * window, now: now) else {
+        let expires = claim.time + 2 * RequestSignature.windowMilliseconds
+        guard try store.useNonce(claim.nonce, client: claim.client, expires: expires, now: clock()) else {
             throw APIError(401, "request: its nonce was used before; a retry needs a fresh one")
         }
-        return client
+        return claim.client
     }
 }
