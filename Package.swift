@@ -117,7 +117,7 @@ let package = Package(
         .target(name: "TestKit", dependencies: ["Randomness"], path: "Tests/TestKit", swiftSettings: settings),
         suite("Kernels"),
         suite("Cryptography"),
-        suite("Files"),
+        suite("Files", ["Cryptography"]),
         suite("Randomness"),
         suite("Noise", ["Cryptography", "Randomness"]),
         suite("Accounting", ["Cryptography"]),
@@ -125,8 +125,10 @@ let package = Package(
         suite("Datasets", ["Accounting", "Randomness"]),
         suite("Training", ["Accounting", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
         suite("Updates", ["Accounting", "Cryptography", "Noise", "Randomness"]),
-        suite("Rounds", ["Accounting"]),
-        suite("Store", ["Rounds"]),
+        suite("Rounds", ["Accounting", "Noise", "Randomness"]),
+        suite("Messages", ["Cryptography", "Randomness", "Rounds", protobuf]),
+        suite("Store", ["Rounds", grdb]),
+        suite("CommandLineKit", [arguments]),
         suite(
             "Participant",
             [
@@ -138,7 +140,7 @@ let package = Package(
             "Aggregator",
             [
                 "Accounting", "Cryptography", "Datasets", "Kernels", "Messages", "Networks", "Noise", "Participant",
-                "Randomness", "Rounds", "Store", "Training", "Updates", logging,
+                "Randomness", "Rounds", "Store", "Training", "Updates", grdb, logging,
             ]
         ),
     ],

@@ -40,7 +40,7 @@ package struct ClientLedger: ~Copyable {
         do {
             limits = try SpendLimits(
                 epsilon: maximumEpsilon,
-                epsilonServer: maximumEpsilonAgainstServer.isInfinite ? nil : maximumEpsilonAgainstServer,
+                epsilonServer: maximumEpsilonAgainstServer == .infinity ? nil : maximumEpsilonAgainstServer,
                 delta: delta
             )
         } catch {
