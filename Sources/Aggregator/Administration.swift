@@ -92,10 +92,11 @@ public enum Administration {
             throw .input("\(error)")
         }
         guard let first = claims.first else { return lines }
-        lines.append(
-            "after all rounds, at delta \(first.delta) per \(first.unit.rawValue) (\(first.adjacency.rawValue); \(first.sampling);"
-                + " \(first.accountant), \(first.conversion.rawValue) conversion):"
-        )
+        lines += [
+            "after all rounds, at delta \(first.delta) per \(first.unit.rawValue), \(first.adjacency.rawValue):",
+            "  (\(first.sampling);",
+            "  \(first.accountant), \(first.conversion.rawValue) conversion)",
+        ]
         lines += plan.adversaries.map { adversary in
             let epsilon = claims.first { $0.adversary == adversary }?.epsilon
             return "  " + (epsilon.map { "epsilon \($0.roundedUp(decimals: 4))" } ?? "no epsilon can be stated")

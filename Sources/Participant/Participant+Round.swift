@@ -63,8 +63,8 @@ extension Participant {
             )
         }
         let planBytes: [UInt8]
-        if let stored = folder.plan(planHash) {
-            planBytes = stored
+        if let known = reviews[planHash]?.planBytes ?? folder.plan(planHash) {
+            planBytes = known
         } else {
             planBytes = try connection.blob(planHash, length: nil, limit: WireLimits.smallMessage)
         }
@@ -182,6 +182,18 @@ extension Participant {
     }
 
     // MARK: The plan
+
+    /// Accepts or refuses plans before there is a round to take part in.
+    func reviewPlans(
+        _ hashes: [[UInt8]],
+        _ ledger: borrowing ClientLedger,
+        _ connection: inout ServerConnection
+    ) throws(CallError) {
+        for hash in hashes where sources[hash] == nil {
+            let bytes = try connection.blob(hash, length: nil, limit: WireLimits.smallMessage)
+            if let reviewed = try review(bytes, hash: hash) { _ = try accepts(reviewed, ledger) }
+        }
+    }
 
     /// The reviewed plan, or `nil` when this device refuses the task.
     private func review(_ bytes: [UInt8], hash: [UInt8]) throws(CallError) -> ReviewedPlan? {

@@ -127,11 +127,13 @@ public final class Participant {
         _ ledger: inout ClientLedger,
         _ connection: inout ServerConnection
     ) throws(CallError) -> Bool {
-        let reply = try connection.assignment(refusing: refused.keys.sorted())
+        let accepted = sources.keys.filter { hash in reviews[hash].map { refused[$0.plan.task] == nil } ?? false }
+        let reply = try connection.assignment(accepting: Array(accepted), refusing: refused.keys.sorted())
         switch reply.answer {
         case .assignment(let signed):
             try participate(signed, folder, &ledger, &connection)
         case .wait(let wait):
+            try reviewPlans(wait.plansToReview.prefix(100).map(\.byteArray), ledger, &connection)
             pause(UInt64(min(max(wait.milliseconds, 20), 60_000)))
         case .finished(let finished):
             logger.info("\(finished.reason)")

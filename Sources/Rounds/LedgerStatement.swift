@@ -14,6 +14,10 @@ package struct SpendLimits: Hashable, Sendable {
     package let budget: Budget
 
     package init(epsilon: Double, epsilonServer: Double?, delta: Double) throws(AccountingError) {
+        // The accountant's share of a larger delta may still be below 1.
+        guard delta > 0, delta < 1 else {
+            throw .invalidParameter(name: "delta", value: "\(delta)", expected: "a number in (0, 1)")
+        }
         self.epsilon = epsilon
         self.epsilonServer = epsilonServer
         self.delta = delta

@@ -15,7 +15,7 @@ package struct PlanError: Error, Hashable, CustomStringConvertible {
 }
 
 /// The rules that every plan obeys, checked by the server when it plans and by each client before it takes part.
-enum PlanRules {
+package enum PlanRules {
     static func check(_ plan: TaskPlan) throws(PlanError) {
         try checkName(plan.task, field: "task.name")
         try checkName(plan.population, field: "task.population")
@@ -32,19 +32,7 @@ enum PlanRules {
 
     private static func check(_ model: ModelTerms) throws(PlanError) {
         try require(!model.preset.isEmpty, "model.preset", "is empty; name a preset such as logistic")
-        try require(
-            !model.inputShape.isEmpty && model.inputShape.count <= 8
-                && model.inputShape.allSatisfy { (1...65_536).contains($0) },
-            "data.shape",
-            "is \(model.inputShape), but must have 1 to 8 dimensions from 1 to 65,536"
-        )
-        try require(
-            (2...65_536).contains(model.classes),
-            "data.classes",
-            "is \(model.classes), but must be 2 to 65,536"
-        )
-        let values = model.inputShape.reduce(1) { $0 > 1 << 24 ? $0 : $0 * $1 }
-        try require(values <= 1 << 24, "data.shape", "is \(model.inputShape), but an example has at most 2^24 values")
+        try check(inputShape: model.inputShape, classes: model.classes)
         try require(
             (1...1 << 28).contains(model.parameters),
             "model",
@@ -52,7 +40,19 @@ enum PlanRules {
         )
     }
 
-    private static func check(_ rounds: RoundTerms) throws(PlanError) {
+    /// What a network may be built for.
+    package static func check(inputShape shape: [Int], classes: Int) throws(PlanError) {
+        try require(
+            !shape.isEmpty && shape.count <= 8 && shape.allSatisfy { (1...65_536).contains($0) },
+            "data.shape",
+            "is \(shape), but must have 1 to 8 dimensions from 1 to 65,536"
+        )
+        try require((2...65_536).contains(classes), "data.classes", "is \(classes), but must be 2 to 65,536")
+        let values = shape.reduce(1) { $0 > 1 << 24 ? $0 : $0 * $1 }
+        try require(values <= 1 << 24, "data.shape", "is \(shape), but an example has at most 2^24 values")
+    }
+
+    package static func check(_ rounds: RoundTerms) throws(PlanError) {
         try require(
             (1...10_000_000).contains(rounds.rounds),
             "task.rounds",

@@ -85,7 +85,9 @@ package struct TaskConfiguration: Sendable {
         examples = try data.integer("examples")
         evaluation = try data.string("evaluation", default: "")
         try data.finish()
-        guard examples >= 1 else { throw .input("\(path): [data] examples must be at least 1") }
+        guard (1...1 << 32).contains(examples) else {
+            throw .input("\(path): [data] examples is \(examples), but must be from 1 to 2^32")
+        }
 
         var privacy = try file.section("privacy")
         let unit = try privacy.string("unit")

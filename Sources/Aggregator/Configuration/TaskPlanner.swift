@@ -23,6 +23,15 @@ package enum TaskPlanner {
     /// - Throws: ``AggregatorError/input(_:)`` naming the field that is wrong or whose privacy is impossible.
     package static func plan(_ task: TaskConfiguration) throws(AggregatorError) -> Planned {
         do {
+            // What follows computes with these numbers, so their ranges come first.
+            try PlanRules.check(inputShape: task.shape, classes: task.classes)
+            let rounds = RoundTerms(
+                rounds: task.rounds,
+                cohort: task.cohort,
+                fewestSurvivors: task.fewestSurvivors,
+                deadlineSeconds: task.deadlineSeconds
+            )
+            try PlanRules.check(rounds)
             let network = try Network.preset(task.preset, input: Shape(task.shape), classes: task.classes)
             let privacy = try privacyTerms(task, dimension: network.parameterCount)
             let plan = try TaskPlan(
@@ -36,12 +45,7 @@ package enum TaskPlanner {
                     initialisationSeed: task.seed
                 ),
                 privacy: privacy,
-                rounds: RoundTerms(
-                    rounds: task.rounds,
-                    cohort: task.cohort,
-                    fewestSurvivors: task.fewestSurvivors,
-                    deadlineSeconds: task.deadlineSeconds
-                ),
+                rounds: rounds,
                 optimizer: OptimizerTerms(
                     kind: task.optimizer,
                     learningRate: task.learningRate,
@@ -51,7 +55,13 @@ package enum TaskPlanner {
                 ringBits: ringBits(task, privacy, dimension: network.parameterCount)
             )
             // What cannot be claimed in the end is refused at the beginning.
-            _ = try plan.claims(rounds: task.rounds)
+            guard try plan.claim(against: .colluders(task.colluders), rounds: task.rounds) != nil else {
+                throw PlanError(
+                    field: "privacy.delta",
+                    reason:
+                        "is \(task.delta), too small for the noise sampler's distance from its law; use a larger one"
+                )
+            }
             let optimizer = try MomentumSGD(
                 dimension: network.parameterCount,
                 learningRate: task.learningRate,
@@ -74,15 +84,13 @@ package enum TaskPlanner {
 
     /// The noise: the smallest multiplier that keeps ε against the colluders after all rounds, then whole numbers for it.
     private static func privacyTerms(_ task: TaskConfiguration, dimension: Int) throws -> PrivacyTerms {
-        let honestShares = task.fewestSurvivors - task.colluders
-        guard task.colluders >= 1, honestShares >= 1 else {
+        guard task.colluders >= 1, task.colluders < task.fewestSurvivors else {
             throw PlanError(
                 field: "privacy.colluders",
                 reason:
                     "is \(task.colluders), but must be from 1 to one less than the \(task.fewestSurvivors) fewest survivors"
             )
         }
-        guard task.rounds >= 1 else { throw PlanError(field: "task.rounds", reason: "must be at least 1") }
         let multiplier = try RDPAccountant.noiseMultiplier(
             forEpsilon: task.epsilon,
             delta: DeltaShares.accountant(of: task.delta),
@@ -93,7 +101,7 @@ package enum TaskPlanner {
         let noise = try NoisePlan.shared(
             noiseMultiplier: multiplier,
             largestBound: grid.bound,
-            honestShares: honestShares
+            honestShares: task.fewestSurvivors - task.colluders
         )
         return PrivacyTerms(
             samplingRate: task.samplingRate,

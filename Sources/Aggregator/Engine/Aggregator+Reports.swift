@@ -19,7 +19,7 @@ extension Aggregator {
             ledger: ledger(of: task.population),
             stateFolder: configuration.stateFolder
         )
-        report.waitingClients = waiting.count(for: task.name, now: clock())
+        report.waitingClients = waiting.count(accepting: task.planHash, now: clock())
         report.modelFolder = ""
         report.database = ""
         report.serverPeakMiB = Double(ProcessMemory.peak() ?? 0) / 1_048_576

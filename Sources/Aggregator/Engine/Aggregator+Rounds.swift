@@ -63,19 +63,18 @@ extension Aggregator {
             try store.setStatus(.finished, reason: "", of: task.name, from: [.running])
             return
         }
-        guard waiting.count(for: task.name, now: clock()) >= plan.rounds.cohort else { return }
+        guard waiting.count(accepting: task.planHash, now: clock()) >= plan.rounds.cohort else { return }
         let number = task.round + 1
         let earlier = try store.lastAttempt(task: task.name, round: number)
-        if earlier > 0, earlier.isMultiple(of: Self.attemptsBeforePause) {
-            guard task.statusReason == Administration.resumed else {
-                let reason =
-                    "round \(number) was abandoned \(earlier) times; see to the clients, then start the task again"
-                logger.warning("task \(task.name): paused: \(reason)")
-                try store.setStatus(.paused, reason: reason, of: task.name, from: [.running])
-                return
-            }
-            try store.setStatus(.running, reason: "", of: task.name, from: [.running])
+        let isResumed = task.statusReason == Administration.resumed
+        if earlier > 0, earlier.isMultiple(of: Self.attemptsBeforePause), !isResumed {
+            let reason = "round \(number) was abandoned \(earlier) times; see to the clients, then start the task again"
+            logger.warning("task \(task.name): paused: \(reason)")
+            try store.setStatus(.paused, reason: reason, of: task.name, from: [.running])
+            return
         }
+        // A start answers for the attempt that follows it, not for a later pause.
+        if isResumed { try store.setStatus(.running, reason: "", of: task.name, from: [.running]) }
         let identifier = RoundIdentifier(task: task.name, round: number, attempt: earlier + 1)
         let reservation = runtime.reservation(of: identifier, modelHash: task.modelHash)
         guard let entry = try reserve(reservation, task: task) else { return }

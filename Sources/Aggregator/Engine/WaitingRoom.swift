@@ -6,15 +6,16 @@ struct WaitingRoom {
     /// A client that has not asked for so long is taken to be away.
     static let patienceMilliseconds: UInt64 = 10_000
 
-    private var lastSeen: [String: (time: UInt64, refused: Set<String>)] = [:]
+    private var lastSeen: [String: (time: UInt64, plans: Set<[UInt8]>)] = [:]
 
-    mutating func note(_ client: String, refusing tasks: [String], now: UInt64) {
-        lastSeen[client] = (now, Set(tasks))
+    /// - Parameter plans: hashes of the plans that the client has reviewed and accepted.
+    mutating func note(_ client: String, accepting plans: Set<[UInt8]>, now: UInt64) {
+        lastSeen[client] = (now, plans)
     }
 
-    /// Clients that are there and would take part in the task.
-    mutating func count(for task: String, now: UInt64) -> Int {
+    /// Clients that are there and have accepted the plan.
+    mutating func count(accepting plan: [UInt8], now: UInt64) -> Int {
         lastSeen = lastSeen.filter { now < $0.value.time + Self.patienceMilliseconds }
-        return lastSeen.values.count { !$0.refused.contains(task) }
+        return lastSeen.values.count { $0.plans.contains(plan) }
     }
 }

@@ -10,11 +10,12 @@ extension Aggregator {
     func assign(_ request: APIRequest) throws -> APIResponse {
         let client = try authenticate(request)
         let message = try Sotto_V1_AssignmentRequest(wire: request.body, what: "assignment request")
-        waiting.note(client, refusing: message.refusedTasks, now: clock())
+        let accepted = Set(message.acceptedPlans.map(\.byteArray))
+        waiting.note(client, accepting: accepted, now: clock())
         tick()
         let tasks = try store.tasks().filter { !message.refusedTasks.contains($0.name) }
         for task in tasks where task.status == .running || task.status == .paused {
-            guard let round = try openRound(of: task.name) else { continue }
+            guard accepted.contains(task.planHash), let round = try openRound(of: task.name) else { continue }
             switch round.machine.join(client, now: clock()) {
             case .joined:
                 do {
@@ -30,7 +31,7 @@ extension Aggregator {
                 continue
             }
         }
-        return answerWithoutWork(tasks)
+        return answerWithoutWork(tasks, accepted: accepted)
     }
 
     private func assignment(of round: OpenRound, to client: String) throws -> APIResponse {
@@ -51,7 +52,7 @@ extension Aggregator {
         return .message(reply.wireBytes())
     }
 
-    private func answerWithoutWork(_ tasks: [TaskRecord]) -> APIResponse {
+    private func answerWithoutWork(_ tasks: [TaskRecord], accepted: Set<[UInt8]>) -> APIResponse {
         var reply = Sotto_V1_AssignmentReply()
         let alive = tasks.filter { $0.status == .created || $0.status == .running || $0.status == .paused }
         if alive.isEmpty, !tasks.isEmpty {
@@ -63,6 +64,7 @@ extension Aggregator {
             let isBusy = alive.contains { $0.status == .running }
             reply.wait.milliseconds = isBusy ? 50 : 1000
             reply.wait.reason = isBusy ? "waiting for the next round" : "no task is running"
+            reply.wait.plansToReview = alive.filter { !accepted.contains($0.planHash) }.map { Data($0.planHash) }
         }
         return .message(reply.wireBytes())
     }

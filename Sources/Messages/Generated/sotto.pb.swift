@@ -294,6 +294,10 @@ package nonisolated struct Sotto_V1_AssignmentRequest: Sendable {
   /// Tasks that this client will not take part in (its own limits refuse them).
   package var refusedTasks: [String] = []
 
+  /// Hashes of the plans that it has reviewed and accepted. It is given work of these only, so that no round is opened, and
+  /// no privacy spent, on clients that would refuse it.
+  package var acceptedPlans: [Data] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -349,6 +353,9 @@ package nonisolated struct Sotto_V1_AssignmentReply: Sendable {
     package var milliseconds: UInt32 = 0
 
     package var reason: String = String()
+
+    /// Plans of running tasks that the request neither accepted nor refused.
+    package var plansToReview: [Data] = []
 
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1055,7 +1062,7 @@ nonisolated extension Sotto_V1_Assignment: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Sotto_V1_AssignmentRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AssignmentRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}refused_tasks\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}refused_tasks\0\u{3}accepted_plans\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1064,6 +1071,7 @@ nonisolated extension Sotto_V1_AssignmentRequest: SwiftProtobuf.Message, SwiftPr
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedStringField(value: &self.refusedTasks) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.acceptedPlans) }()
       default: break
       }
     }
@@ -1073,11 +1081,15 @@ nonisolated extension Sotto_V1_AssignmentRequest: SwiftProtobuf.Message, SwiftPr
     if !self.refusedTasks.isEmpty {
       try visitor.visitRepeatedStringField(value: self.refusedTasks, fieldNumber: 1)
     }
+    if !self.acceptedPlans.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.acceptedPlans, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Sotto_V1_AssignmentRequest, rhs: Sotto_V1_AssignmentRequest) -> Bool {
     if lhs.refusedTasks != rhs.refusedTasks {return false}
+    if lhs.acceptedPlans != rhs.acceptedPlans {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1169,7 +1181,7 @@ nonisolated extension Sotto_V1_AssignmentReply: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension Sotto_V1_AssignmentReply.Wait: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Sotto_V1_AssignmentReply.protoMessageName + ".Wait"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}milliseconds\0\u{1}reason\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}milliseconds\0\u{1}reason\0\u{3}plans_to_review\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1179,6 +1191,7 @@ nonisolated extension Sotto_V1_AssignmentReply.Wait: SwiftProtobuf.Message, Swif
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.milliseconds) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 3: try { try decoder.decodeRepeatedBytesField(value: &self.plansToReview) }()
       default: break
       }
     }
@@ -1191,12 +1204,16 @@ nonisolated extension Sotto_V1_AssignmentReply.Wait: SwiftProtobuf.Message, Swif
     if !self.reason.isEmpty {
       try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
     }
+    if !self.plansToReview.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.plansToReview, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Sotto_V1_AssignmentReply.Wait, rhs: Sotto_V1_AssignmentReply.Wait) -> Bool {
     if lhs.milliseconds != rhs.milliseconds {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.plansToReview != rhs.plansToReview {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

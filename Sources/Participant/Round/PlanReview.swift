@@ -13,6 +13,8 @@ package import Updates
 /// A plan that this device has understood and checked against its own data and limits.
 package struct ReviewedPlan {
     package let plan: TaskPlan
+    /// The plan as it came over the wire.
+    package let planBytes: [UInt8]
     package let planHash: [UInt8]
     package let network: Network
     package let grid: CertifiedGrid
@@ -46,6 +48,7 @@ package struct ReviewedPlan {
         } catch {
             throw .refused("\(error)")
         }
+        planBytes = bytes
         planHash = hash
         let task = "task \(plan.task)"
         guard dataset.exampleShape == plan.model.inputShape, dataset.classes == plan.model.classes else {

@@ -42,9 +42,13 @@ struct ServerConnection: ~Copyable {
     }
 
     /// What the server has for this client.
-    mutating func assignment(refusing tasks: [String]) throws(CallError) -> Sotto_V1_AssignmentReply {
+    mutating func assignment(
+        accepting plans: [[UInt8]],
+        refusing tasks: [String]
+    ) throws(CallError) -> Sotto_V1_AssignmentReply {
         var request = Sotto_V1_AssignmentRequest()
         request.refusedTasks = tasks
+        request.acceptedPlans = plans.map { Data($0) }
         let body = try call("POST", Paths.assignments, body: request.wireBytes(), limit: WireLimits.smallMessage)
         return try understood { () throws(WireError) in
             try Sotto_V1_AssignmentReply(wire: body, what: "assignment")

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import TestKit
+import Testing
+
+/// The executables of this package as they are shipped, found beside the tests.
+enum Executable {
+    static func path(_ name: String) throws -> String {
+        guard let resolved = unsafe realpath("/proc/self/exe", nil) else {
+            throw MissingExecutable(description: "/proc/self/exe: does not say where the tests are")
+        }
+        defer { unsafe free(resolved) }
+        let own = unsafe String(cString: resolved)
+        let path = own.prefix(upTo: own.lastIndex(of: "/") ?? own.endIndex) + "/" + name
+        guard unsafe access(path, X_OK) == 0 else {
+            throw MissingExecutable(description: "\(path): build it first, with swift build --build-tests")
+        }
+        return path
+    }
+
+    /// Runs a command to its end.
+    static func run(_ name: String, _ arguments: [String], in folder: MemoryFolder) async throws -> Ended {
+        try await RunningProcess(name, arguments, in: folder).ended()
+    }
+}
+
+struct MissingExecutable: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// How a process ended and what it said.
+struct Ended {
+    /// The exit status, or minus the signal.
+    let status: Int
+    let output: String
+    let errors: String
+
+    /// What stands on standard error, when it is one line.
+    var complaint: String? {
+        let lines = errors.split(separator: "\n")
+        return lines.count == 1 ? String(lines[0]) : nil
+    }
+}
+
+/// A process of ours; it is killed when this object ends.
+final class RunningProcess: @unchecked Sendable {
+    private let pid: pid_t
+    private let folder: MemoryFolder
+    private let log: String
+    private var isOver = false
+
+    init(_ name: String, _ arguments: [String], in folder: MemoryFolder) throws {
+        self.folder = folder
+        log = "log-\(UInt64.random(in: 0...UInt64.max))"
+        let path = try Executable.path(name)
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        for (descriptor, suffix) in [(Int32(1), ".out"), (2, ".err")] {
+            unsafe posix_spawn_file_actions_addopen(
+                &actions,
+                descriptor,
+                folder.file(log + suffix),
+                O_WRONLY | O_CREAT | O_TRUNC,
+                0o600
+            )
+        }
+        // The threads of a test have signals blocked, and a new process would inherit that.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var nothingBlocked = sigset_t()
+        unsafe sigemptyset(&nothingBlocked)
+        unsafe posix_spawnattr_setsigmask(&attributes, &nothingBlocked)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var words: [UnsafeMutablePointer<CChar>?] = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
+        defer { for index in unsafe words.indices { unsafe free(words[index]) } }
+        var pid = pid_t()
+        let status = unsafe posix_spawn(&pid, path, &actions, &attributes, &words, environ)
+        try #require(status == 0, "\(path) starts")
+        self.pid = pid
+    }
+
+    deinit {
+        guard !isOver else { return }
+        _ = kill(pid, SIGKILL)
+        waitpid(pid, nil, 0)
+    }
+
+    func signal(_ number: Int32) {
+        if !isOver { _ = kill(pid, number) }
+    }
+
+    var output: String { text(".out") }
+    var errors: String { text(".err") }
+
+    private func text(_ suffix: String) -> String {
+        String(decoding: folder.bytes(of: log + suffix) ?? [], as: UTF8.self)
+    }
+
+    /// Waits for the end, at most half a minute: then it is killed, which its status tells.
+    func ended() async throws -> Ended {
+        var status: Int32 = 0
+        for _ in 0..<3000 where !isOver {
+            isOver = unsafe waitpid(pid, &status, WNOHANG) == pid
+            if !isOver { try await Task.sleep(for: .milliseconds(10)) }
+        }
+        if !isOver {
+            _ = kill(pid, SIGKILL)
+            isOver = unsafe waitpid(pid, &status, 0) == pid
+        }
+        let signal = Int(status & 0x7F)
+        return Ended(status: signal == 0 ? Int(status >> 8) & 0xFF : -signal, output: output, errors: errors)
+    }
+
+    /// Waits until something is the case, at most half a minute.
+    func wait(_ what: Comment, until isSo: () throws -> Bool) async throws {
+        for _ in 0..<6000 {
+            if try isSo() { return }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        Issue.record(what)
+        throw CancellationError()
+    }
+}
