@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Accounting
+internal import Cryptography
 internal import Messages
 internal import Rounds
 internal import Store

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Cryptography
 package import Rounds
 
 /// The routes that machines use, in one place for both sides.

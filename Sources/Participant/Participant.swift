@@ -45,8 +45,8 @@ public final class Participant {
             logger: logger,
             transport: { () throws(TransportError) in try CurlTransport(address: configuration.server) },
             randomness: .secret,
-            clock: SystemClock.milliseconds,
-            pause: SystemClock.sleep
+            clock: WallClock.milliseconds,
+            pause: Pause.sleep
         )
     }
 

@@ -37,7 +37,7 @@ package struct ModelFile: Sendable {
             model: PrivacyStatement.Model(
                 network: network.name,
                 parameters: parameters.count,
-                sha256: SHA256.hash(model).hexadecimal
+                sha256: Hexadecimal.text(SHA256.hash(model))
             ),
             claims: claims,
             events: events,

@@ -101,8 +101,8 @@ package struct PrivacyStatement: Hashable, Sendable, Codable {
             assumptions += claim.assumptions.filter { !assumptions.contains($0) }
         }
         self.assumptions = assumptions
-        binarySHA256 = binaryHash.map(\.hexadecimal)
-        self.ledgerHead = ledgerHead.map(\.hexadecimal)
+        binarySHA256 = binaryHash.map { Hexadecimal.text($0) }
+        self.ledgerHead = ledgerHead.map { Hexadecimal.text($0) }
     }
 
     /// The statement as a file: JSON, one member a line.
@@ -110,13 +110,5 @@ package struct PrivacyStatement: Hashable, Sendable, Codable {
     /// - Throws: ``TrainingError/notRepresentable(field:)`` for a number that is not finite.
     package func fileBytes() throws(TrainingError) -> [UInt8] {
         try Array((JSONText.encode(self, pretty: true) + "\n").utf8)
-    }
-}
-
-extension [UInt8] {
-    /// Lower-case hexadecimal digits, two a byte.
-    package var hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

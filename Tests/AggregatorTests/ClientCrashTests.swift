@@ -135,7 +135,7 @@ struct ClientCrashTests {
     }
 
     private static func leave(_ remains: Remains, in device: Device) throws {
-        let folder = try StateFolder(device.folder.path)
+        let folder = try device.whileLocked { try StateFolder(device.folder.path) }
         guard var journal = try folder.journals()["digits"] else {
             Issue.record("a killed upload leaves a journal")
             return

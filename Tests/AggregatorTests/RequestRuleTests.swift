@@ -2,6 +2,7 @@
 
 import Aggregator
 import Cryptography
+import FoundationEssentials
 import Messages
 import Rounds
 import Store
@@ -84,6 +85,35 @@ struct RequestRuleTests {
         }
         let late = try await put(clients[3], "digits", 1, 1)
         #expect(late.status == 410)
+    }
+
+    @Test("Nobody becomes a member before accepting the plan, and who refuses it holds nobody up")
+    func acceptance() async throws {
+        let world = try await World()
+        let planHash = try world.task().planHash
+        let undecided = try await ScriptedClient(enrolledIn: world)
+        let unwilling = try await ScriptedClient(enrolledIn: world)
+        func ask(_ request: APIRequest) async throws -> Sotto_V1_AssignmentReply {
+            try Sotto_V1_AssignmentReply(wire: await world.respond(to: request).body, what: "reply")
+        }
+        for _ in 0..<3 {
+            let told = try await ask(undecided.assignmentRequest())
+            #expect(told.wait.plansToReview.map(\.byteArray) == [planHash])
+            let answer = try await ask(unwilling.assignmentRequest(refusing: ["digits"]))
+            #expect(answer.finished.reason.contains("no task is open"))
+        }
+        #expect(try world.openStore().openRounds().isEmpty)
+        var willing: [ScriptedClient] = []
+        for _ in 0..<3 { willing.append(try await ScriptedClient(enrolledIn: world)) }
+        for client in willing { _ = try await client.assignment() }
+        for client in [undecided, unwilling] {
+            guard case .wait = try await ask(client.assignmentRequest()).answer else {
+                Issue.record("a client that has not accepted the plan waits")
+                continue
+            }
+        }
+        for client in willing { try await client.deliverZeros() }
+        #expect(try world.task().round == 1)
     }
 
     @Test("Signatures: whose, of what, for whom, when and how often")

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Messages
 import Randomness
 import SwiftProtobuf
+import TestKit
 import Testing
 
 @Suite("Bytes from strangers")
@@ -25,7 +26,7 @@ struct HostileBytesTests {
     func random() {
         var stream = InsecureTestStream(seed: 9)
         var (read, refused) = (0, 0)
-        for round in 0..<4000 {
+        for round in 0..<LongTests.scaled(4000) {
             // Small numbers make tags and lengths likely that a parser follows.
             let bound: UInt64 = round.isMultiple(of: 2) ? 256 : 32
             let bytes = (0..<stream.uniform(below: 60)).map { _ in UInt8(stream.uniform(below: bound)) }

@@ -103,7 +103,7 @@ struct PlanCodingTests {
         let whole = Sotto_V1_Plan(plan).wireBytes()
         var stream = InsecureTestStream(seed: 4)
         var (read, refused) = (0, 0)
-        for _ in 0..<5000 {
+        for _ in 0..<LongTests.scaled(5000) {
             var bytes = whole
             for _ in 0...stream.uniform(below: 3) {
                 bytes[Int(stream.uniform(below: UInt64(bytes.count)))] = UInt8(stream.uniform(below: 256))

@@ -20,9 +20,12 @@ import Testing
             return try [(9, 100), (1, 1), (25, 4), (100, 1), (4096, 1), (1_000_000_000_000, 1)].map { variance in
                 Case(
                     noise: try RationalDiscreteGaussian(varianceNumerator: variance.0, varianceDenominator: variance.1),
-                    count: 300_000
+                    count: LongTests.scaled(300_000)
                 )
-            } + [1, 7, 15625].map { Case(noise: try DiscreteGaussian(multiple: $0), count: 1_000_000) }
+            }
+                + [1, 7, 15625].map {
+                    Case(noise: try DiscreteGaussian(multiple: $0), count: LongTests.scaled(1_000_000))
+                }
         } catch {
             fatalError("\(error)")
         }

@@ -98,20 +98,27 @@ final class Device: Sendable {
                 clock: { clock.now },
                 pause: { _ in usleep(500) }
             )
-            for _ in 0..<200 {
-                // A process that another test starts holds a copy of this folder's lock for a moment.
-                do {
-                    return try participant.run { self.isDead.load(ordering: .sequentiallyConsistent) }
-                } catch ParticipantError.input(let reason) where reason.contains("in use") {
-                    usleep(1000)
-                }
+            return try self.whileLocked {
+                try participant.run { self.isDead.load(ordering: .sequentiallyConsistent) }
             }
-            return try participant.run { self.isDead.load(ordering: .sequentiallyConsistent) }
         }
     }
 
     /// Whether the last run ended because its process was killed.
     var wasKilled: Bool { isDead.load(ordering: .sequentiallyConsistent) }
+
+    /// Tries again while the folder is in use: a process that another test starts has a copy of its lock for a moment,
+    /// between fork and exec.
+    func whileLocked<Value: ~Copyable>(_ body: () throws -> Value) throws -> Value {
+        for _ in 0..<1000 {
+            do {
+                return try body()
+            } catch ParticipantError.input(let reason) where reason.contains("in use") {
+                usleep(1000)
+            }
+        }
+        return try body()
+    }
 
     /// How often it was killed.
     var deaths: Int { killings.load(ordering: .sequentiallyConsistent) }

@@ -85,8 +85,6 @@ final class ScriptedClient: Sendable {
         var message = Sotto_V1_AssignmentRequest()
         message.acceptedPlans = plans.map { Data($0) }
         message.refusedTasks = tasks
-        // A scripted client knows the world's plan and has accepted it.
-        message.acceptedPlans = world.planHashes.map { Data($0) }
         return request("POST", Paths.assignments, body: message.wireBytes())
     }
 

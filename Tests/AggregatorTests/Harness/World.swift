@@ -194,8 +194,5 @@ final class World: Sendable {
         return try Sotto_V1_Plan(wire: bytes, what: "plan").plan()
     }
 
-    /// Hashes of the plans of every task.
-    var planHashes: [[UInt8]] { ((try? openStore().tasks()) ?? []).map(\.planHash) }
-
     func invite() throws -> String { try Administration.invite(configuration) }
 }

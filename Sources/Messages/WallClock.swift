@@ -2,10 +2,10 @@
 
 internal import Glibc
 
-/// The machine's wall clock.
-enum WallClock {
+/// The machine's wall clock, as signed requests tell the time.
+package enum WallClock {
     /// Milliseconds since 1970.
-    @Sendable static func milliseconds() -> UInt64 {
+    @Sendable package static func milliseconds() -> UInt64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
