@@ -89,6 +89,34 @@ struct DeadlineTests {
         #expect(try world.task().modelHash == central.modelHash)
     }
 
+    @Test("A device that stays away for good does not stop a task that has enough others")
+    func away() async throws {
+        var terms = Terms()
+        terms.cohort = 3
+        terms.fewestSurvivors = 2
+        terms.rounds = 1
+        let world = try await World(terms)
+        var clients: [ScriptedClient] = []
+        for _ in 0..<2 { clients.append(try await ScriptedClient(enrolledIn: world)) }
+        // For as long as a round may last, the third one is waited for, and nothing is spent.
+        for client in clients { #expect(try await client.assignment() == nil) }
+        var waited: UInt64 = 0
+        while waited + 5 < terms.deadlineSeconds {
+            await world.pass(seconds: 5)
+            waited += 5
+            for client in clients { #expect(try await client.assignment() == nil) }
+        }
+        #expect(try world.ledger().entries.isEmpty)
+        await world.pass(seconds: terms.deadlineSeconds - waited)
+        for client in clients {
+            let assignment = try #require(try await client.assignment())
+            #expect(await client.put(try client.body(assignment, value: 0), assignment).status == 200)
+        }
+        await world.pass(seconds: terms.deadlineSeconds)
+        #expect(try world.task().status == .finished)
+        #expect(try world.openStore().results(of: "digits").map(\.survivors) == [2])
+    }
+
     @Test("After three abandoned attempts a task waits for its operator, who may start it again")
     func hopeless() async throws {
         let world = try await World()

@@ -63,7 +63,7 @@ extension Aggregator {
             try store.setStatus(.finished, reason: "", of: task.name, from: [.running])
             return
         }
-        guard waiting.count(accepting: task.planHash, now: clock()) >= plan.rounds.cohort else { return }
+        guard waiting.isReady(for: task.planHash, terms: plan.rounds, now: clock()) else { return }
         let number = task.round + 1
         let earlier = try store.lastAttempt(task: task.name, round: number)
         let isResumed = task.statusReason == Administration.resumed
@@ -133,7 +133,15 @@ extension Aggregator {
         guard let model = try store.blob(round.record.modelHash) else {
             throw AggregatorError.failure("\(identifier): its model is not in the database")
         }
-        let step = try runtime.step(model: model, optimizerState: task.optimizerState, sum: round.sum.decoded())
+        let step: TaskRuntime.Step
+        do {
+            step = try runtime.step(model: model, optimizerState: task.optimizerState, sum: round.sum.decoded())
+        } catch let error as AggregatorError {
+            // The same sum would fail again and again, so the attempt ends here, and an operator looks at it.
+            try abandon(round, task: task, survivors: survivors)
+            try store.setStatus(.paused, reason: "\(error)", of: task.name, from: [.running])
+            return
+        }
         if let trouble = step.evaluationTrouble { logger.error("\(identifier): not evaluated: \(trouble)") }
         let charge = runtime.reservation(of: identifier, modelHash: round.record.modelHash)
             .closed(as: .spent, modelHashAfter: step.modelHash)
