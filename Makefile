@@ -19,8 +19,8 @@ test-long: build
 
 # The shippable client: the Swift runtime inside, C libraries as on the device.
 client: setup
-	swift build -c release --product sotto-client --static-swift-stdlib --scratch-path .build/static
-	@ls -lh "$$(swift build -c release --static-swift-stdlib --scratch-path .build/static --show-bin-path)/sotto-client"
+	swift build -c release --product sotto-client --static-swift-stdlib --scratch-path .build/static -Xlinker -s
+	@ls -lh .build/static/release/sotto-client
 
 format:
 	swift format -i -r Package.swift Sources Tests Client Server
