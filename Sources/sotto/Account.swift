@@ -65,6 +65,7 @@ struct Account: ParsableCommand {
         let conversion: Conversion
         let adjacency: Adjacency
         let sampling: String
+        let holdsAgainst: String
         let order: Int
         let mechanism: Mechanism
         let steps: Int
@@ -108,12 +109,14 @@ struct Account: ParsableCommand {
             conversion: split.accounted.conversion,
             adjacency: .addRemoveOne,
             sampling: sampling,
+            holdsAgainst: Adversary.outsider.explanation,
             order: split.accounted.order,
             mechanism: mechanism,
             steps: steps
         )
         try format.print(report) { table in
             table.row("epsilon", "\(report.epsilon)")
+            table.row("holds against", report.holdsAgainst)
             table.row("delta", "\(delta)")
             table.row("delta items", "accountant \(split.parts.accountant), sampler \(split.parts.sampler)")
             table.row("accountant", "\(accountant.rawValue), order \(report.order)")

@@ -36,6 +36,9 @@ struct Calibrate: ParsableCommand {
         let order: Int
         let accountant: Accountant
         let conversion: Conversion
+        let adjacency: Adjacency
+        let sampling: String
+        let holdsAgainst: String
     }
 
     func run() throws {
@@ -58,7 +61,10 @@ struct Calibrate: ParsableCommand {
             delta: delta,
             order: accounted.order,
             accountant: accountant,
-            conversion: accounted.conversion
+            conversion: accounted.conversion,
+            adjacency: .addRemoveOne,
+            sampling: samplingRate == 1 ? "none" : "Poisson, rate \(samplingRate), \(steps) steps",
+            holdsAgainst: Adversary.outsider.explanation
         )
         try format.print(report) { table in
             table.row("noise multiplier", "\(noiseMultiplier)")
@@ -66,6 +72,9 @@ struct Calibrate: ParsableCommand {
             table.row("delta", "\(delta)")
             table.row("accountant", "\(accountant.rawValue), order \(accounted.order)")
             table.row("conversion", accounted.conversion.rawValue)
+            table.row("adjacency", report.adjacency.rawValue)
+            table.row("sampling", report.sampling)
+            table.row("holds against", report.holdsAgainst)
         }
     }
 }
