@@ -28,12 +28,14 @@ struct SQLiteStoreTests {
 
     @Test("It is written ahead and synced at every commit")
     func settings() throws {
+        let fresh = try SQLiteStore(path: database.path)
+        #expect(try fresh.syncsEveryCommit)
         let store = try database.open().withTask()
         let bytes = try database.folder.bytes(of: "sotto.sqlite")
         // The SQLite file format: bytes 18 and 19 are 2 for a database with a write-ahead log.
         #expect(bytes[18] == 2 && bytes[19] == 2)
         #expect(try database.folder.names.contains("sotto.sqlite-wal"))
-        withExtendedLifetime(store) {}
+        withExtendedLifetime((store, fresh)) {}
     }
 
     @Test("A schema of a newer version is refused, and left alone")

@@ -33,6 +33,12 @@ package final class SQLiteStore: Store {
         }
     }
 
+    /// Whether the connection syncs the log at every commit (SQLite's `synchronous` at FULL or above), so that a power cut
+    /// takes nothing back that was acknowledged.
+    package var syncsEveryCommit: Bool {
+        get throws(StoreError) { try read { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? 0 >= 2 } }
+    }
+
     /// Runs a transaction and gives its failures one line.
     func write<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         try Self.translating(path) { try database.write(body) }
