@@ -143,9 +143,9 @@ extension Aggregator {
             return
         }
         if let trouble = step.evaluationTrouble { logger.error("\(identifier): not evaluated: \(trouble)") }
-        let charge = runtime.reservation(of: identifier, modelHash: round.record.modelHash)
-            .closed(as: .spent, modelHashAfter: step.modelHash)
-        let entry = try ledger(of: task.population).prepare(charge)
+        let ledger = try ledger(of: task.population)
+        let charge = try reservation(of: identifier, in: ledger).closed(as: .spent, modelHashAfter: step.modelHash)
+        let entry = try ledger.prepare(charge)
         let result = RoundResult(
             round: identifier.round,
             attempt: identifier.attempt,
@@ -179,11 +179,21 @@ extension Aggregator {
         if let task = try store.task(task.name) { publishOrSay(task) }
     }
 
+    /// What was reserved for an attempt, as the ledger has it: its certificate names the processor that it was made on, which
+    /// a restarted server may not have.
+    private func reservation(of round: RoundIdentifier, in ledger: Ledger) throws -> LedgerCharge {
+        let attempt = LedgerCharge.Attempt(task: round.task, round: round.round, attempt: round.attempt)
+        guard let entry = ledger.entry(of: attempt) else {
+            throw AggregatorError.failure("\(round): is open but not in the ledger; restore the database")
+        }
+        return entry.charge
+    }
+
     private func abandon(_ round: OpenRound, task: TaskRecord, survivors: Int) throws {
         let identifier = round.machine.identifier
         let runtime = try runtime(of: task.name)
-        let charge = runtime.reservation(of: identifier, modelHash: round.record.modelHash).closed(as: .abandoned)
-        let entry = try ledger(of: task.population).prepare(charge)
+        let ledger = try ledger(of: task.population)
+        let entry = try ledger.prepare(reservation(of: identifier, in: ledger).closed(as: .abandoned))
         do {
             try store.abandon(identifier, entry: entry.row)
         } catch {
