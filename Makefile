@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 BIN := .build/release
 
-.PHONY: demo test test-long client format lint schema setup build clean
+.PHONY: demo test test-long bench client format lint schema setup build clean
 
 demo: build
 	@Tools/demo.sh
@@ -16,6 +16,11 @@ test: build
 # Everything in `test`, and what takes longer: exhaustive and large-sample checks.
 test-long: build
 	SOTTO_LONG_TESTS=1 swift test -c release --skip-build
+
+# Five models, without and with privacy; next to PyTorch and Opacus where SOTTO_PEERS_PYTHON names a Python that has them.
+bench: setup
+	swift build -c release --product sotto
+	@Tools/bench.sh
 
 # The shippable client: the Swift runtime inside, C libraries as on the device.
 client: setup

@@ -37,7 +37,6 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
-let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 
 let package = Package(
     name: "sotto",
@@ -54,7 +53,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
-        .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
     ],
     targets: [
         system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
@@ -67,10 +65,12 @@ let package = Package(
         room("Kernels", ["COpenBLAS", "CKernels"]),
         room("Cryptography", ["COpenSSL"]),
         room("Files", ["Cryptography"]),
+        room("TOML", []),
         room("Randomness", ["Cryptography"]),
         room("Noise", ["Randomness"]),
         room("Accounting", ["Cryptography"]),
         room("Networks", ["Kernels", "Randomness"]),
+        room("Models", ["Files", "Networks", "TOML"]),
         room("Datasets", ["CZlib", "Accounting", "Randomness"]),
         room("Training", ["Accounting", "Cryptography", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
         room("Updates", ["CZstd", "Accounting", "Cryptography", "Noise", "Randomness"]),
@@ -95,7 +95,7 @@ let package = Package(
             [
                 "Accounting", "Cryptography", "Datasets", "Files", "Kernels", "Messages", "Networks", "Noise",
                 "Randomness",
-                "Rounds", "Store", "Training", "Updates", logging, protobuf, toml,
+                "Rounds", "Store", "TOML", "Training", "Updates", logging, protobuf,
             ]
         ),
         room("CommandLineKit", [arguments, logging]),
@@ -103,8 +103,8 @@ let package = Package(
             "sotto",
             path: "Sources/sotto",
             [
-                "Accounting", "CommandLineKit", "Cryptography", "Datasets", "Files", "Kernels", "Networks", "Noise",
-                "Randomness", "Training", arguments,
+                "Accounting", "CommandLineKit", "Cryptography", "Datasets", "Files", "Kernels", "Models", "Networks",
+                "Noise", "Randomness", "Training", arguments,
             ]
         ),
         tool("sotto-client", path: "Client", ["CommandLineKit", "Kernels", "Participant", arguments, logging]),
@@ -118,10 +118,12 @@ let package = Package(
         suite("Kernels"),
         suite("Cryptography"),
         suite("Files", ["Cryptography"]),
+        suite("TOML", ["Randomness"]),
         suite("Randomness"),
         suite("Noise", ["Cryptography", "Randomness"]),
         suite("Accounting", ["Cryptography"]),
         suite("Networks", ["Kernels", "Randomness"]),
+        suite("Models", ["Kernels", "Networks", "Randomness"]),
         suite("Datasets", ["Accounting", "Randomness"]),
         suite("Training", ["Accounting", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
         suite("Updates", ["Accounting", "Cryptography", "Noise", "Randomness"]),

@@ -39,14 +39,14 @@ INLINE uint64_t bits_of_double(double value) {
     return bits;
 }
 
-/// e^x within 2 ulp for -87 <= x <= 88 (Cephes expf: range reduction by ln 2 in two parts, degree-5 polynomial); a NaN
-/// stays a NaN. Adding 1.5 * 2^23 rounds x / ln 2 to the nearest integer and leaves it in the low bits, so nothing is
-/// converted that might not fit.
-INLINE float exponential(float x) {
+/// e^(x + low) within 2 ulp for -87 <= x <= 88 and |low| at most an ulp of x (Cephes expf: range reduction by ln 2 in
+/// two parts, degree-5 polynomial); a NaN stays a NaN. Adding 1.5 * 2^23 rounds x / ln 2 to the nearest integer and
+/// leaves it in the low bits, so nothing is converted that might not fit.
+INLINE float exponential_of_sum(float x, float low) {
     const float magic = 12582912.0f;
     float shifted = x * 1.44269504088896341f + magic;
     float n = shifted - magic;
-    float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    float r = (x - n * 0.693359375f) - n * -2.12194440e-4f + low;
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
@@ -56,3 +56,6 @@ INLINE float exponential(float x) {
     p = p * (r * r) + r + 1.0f;
     return p * float_of_bits((bits_of_float(shifted) << 23) + 0x3F800000u);
 }
+
+/// e^x within 2 ulp for -87 <= x <= 88; a NaN stays a NaN.
+INLINE float exponential(float x) { return exponential_of_sum(x, 0.0f); }

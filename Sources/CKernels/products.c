@@ -2,46 +2,6 @@
 
 #include "levels.h"
 
-enum { lanes = 16 };
-
-LEVELS void sotto_row_product(const float *restrict a, size_t lda, const float *restrict b, int transposed,
-                              float *restrict c, size_t ldc, size_t rows, size_t inner, size_t columns) {
-    for (size_t r = 0; r < rows; r++) {
-        const float *left = a + r * lda;
-        float *target = c + r * ldc;
-        if (!transposed) {
-            memset(target, 0, columns * sizeof(float));
-            for (size_t k = 0; k < inner; k++) {
-                float factor = left[k];
-                const float *row = b + k * columns;
-                for (size_t j = 0; j < columns; j++) {
-                    target[j] += factor * row[j];
-                }
-            }
-            continue;
-        }
-        for (size_t j = 0; j < columns; j++) {
-            const float *right = b + j * inner;
-            float lane[lanes] = {0};
-            size_t whole = inner - inner % lanes;
-            for (size_t k = 0; k < whole; k += lanes) {
-                for (int l = 0; l < lanes; l++) {
-                    lane[l] += left[k + l] * right[k + l];
-                }
-            }
-            for (size_t k = whole; k < inner; k++) {
-                lane[k - whole] += left[k] * right[k];
-            }
-            for (int width = lanes / 2; width > 0; width /= 2) {
-                for (int l = 0; l < width; l++) {
-                    lane[l] += lane[l + width];
-                }
-            }
-            target[j] = lane[0];
-        }
-    }
-}
-
 LEVELS void sotto_outer_product(const float *restrict left, size_t rows, const float *restrict right, size_t columns,
                                 float *restrict matrix) {
     for (size_t r = 0; r < rows; r++) {
@@ -52,11 +12,37 @@ LEVELS void sotto_outer_product(const float *restrict left, size_t rows, const f
     }
 }
 
-LEVELS void sotto_transpose(const float *restrict input, size_t rows, size_t columns, float *restrict output,
-                            size_t stride) {
+LEVELS void sotto_transpose(const float *restrict input, size_t input_stride, size_t rows, size_t columns,
+                            float *restrict output, size_t stride) {
+    enum { block = 16 };
+    for (size_t r = 0; r < rows; r += block) {
+        size_t height = rows - r < block ? rows - r : block;
+        for (size_t c = 0; c < columns; c += block) {
+            size_t width = columns - c < block ? columns - c : block;
+            if (height == block && width == block) {
+                for (size_t i = 0; i < block; i++) {
+                    for (size_t j = 0; j < block; j++) {
+                        output[(c + i) * stride + r + j] = input[(r + j) * input_stride + c + i];
+                    }
+                }
+                continue;
+            }
+            for (size_t i = 0; i < width; i++) {
+                for (size_t j = 0; j < height; j++) {
+                    output[(c + i) * stride + r + j] = input[(r + j) * input_stride + c + i];
+                }
+            }
+        }
+    }
+}
+
+LEVELS void sotto_scaled_rows(const float *restrict input, size_t input_stride, float factor, float *restrict output,
+                              size_t output_stride, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++) {
+        const float *from = input + r * input_stride;
+        float *to = output + r * output_stride;
         for (size_t c = 0; c < columns; c++) {
-            output[c * stride + r] = input[r * columns + c];
+            to[c] = from[c] * factor;
         }
     }
 }

@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "levels.h"
-
-enum { lanes = 16 };
-
-INLINE double double_tree(const double *lane) {
-    double eight[8], four[4];
-    for (int j = 0; j < 8; j++) {
-        eight[j] = lane[j] + lane[j + 8];
-    }
-    for (int j = 0; j < 4; j++) {
-        four[j] = eight[j] + eight[j + 4];
-    }
-    return (four[0] + four[2]) + (four[1] + four[3]);
-}
+#include "lanes.h"
 
 INLINE double sum_of_squares_body(const float *restrict x, size_t count) {
     double lane[lanes] = {0};
@@ -34,17 +21,6 @@ INLINE double sum_of_squares_body(const float *restrict x, size_t count) {
 LEVELS double sotto_sum_of_squares(const float *x, size_t count) { return sum_of_squares_body(x, count); }
 
 double sotto_sum_of_squares_portable(const float *x, size_t count) { return sum_of_squares_body(x, count); }
-
-INLINE float float_tree(const float *lane) {
-    float eight[8], four[4];
-    for (int j = 0; j < 8; j++) {
-        eight[j] = lane[j] + lane[j + 8];
-    }
-    for (int j = 0; j < 4; j++) {
-        four[j] = eight[j] + eight[j + 4];
-    }
-    return (four[0] + four[2]) + (four[1] + four[3]);
-}
 
 INLINE void row_sums_body(const float *restrict matrix, size_t rows, size_t columns, float *restrict sums) {
     size_t whole = columns - columns % lanes;
@@ -99,4 +75,34 @@ LEVELS void sotto_cross_entropy_backward(const float *logits, size_t classes, si
 
 void sotto_cross_entropy_backward_portable(const float *logits, size_t classes, size_t label, float *gradient) {
     cross_entropy_backward_body(logits, classes, label, gradient);
+}
+
+INLINE void column_sums_body(const float *restrict matrix, size_t rows, size_t columns, float *restrict sums) {
+    memset(sums, 0, columns * sizeof(float));
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = matrix + r * columns;
+        for (size_t c = 0; c < columns; c++) {
+            sums[c] += row[c];
+        }
+    }
+}
+
+LEVELS void sotto_column_sums(const float *matrix, size_t rows, size_t columns, float *sums) {
+    column_sums_body(matrix, rows, columns, sums);
+}
+
+void sotto_column_sums_portable(const float *matrix, size_t rows, size_t columns, float *sums) {
+    column_sums_body(matrix, rows, columns, sums);
+}
+
+LEVELS void sotto_add(const float *restrict x, float *restrict y, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        y[i] += x[i];
+    }
+}
+
+LEVELS void sotto_scale(float *restrict x, float factor, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        x[i] *= factor;
+    }
 }

@@ -1,188 +1,208 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "levels.h"
+#include "taps.h"
 
-// The part of a kernel row, placed at output column `ox`, that lies inside of the image: columns first..<last.
-INLINE void inside(sotto_window w, size_t ox, size_t *first, size_t *last) {
-    size_t start = ox * w.stride_x;
-    *first = start < w.padding_x ? w.padding_x - start : 0;
-    *first = *first < w.kernel_width ? *first : w.kernel_width;
-    size_t room = w.width + w.padding_x > start ? w.width + w.padding_x - start : 0;
-    *last = room < w.kernel_width ? room : w.kernel_width;
-    *last = *last > *first ? *last : *first;
-}
+// A row of patches is kernel_height pieces. With one group and no dilation across, a piece is one run of neighbouring
+// floats of the image, its ends cut off where the window leaves the image. Otherwise every tap is a run of its own.
+//
+// Runs are short (3 to some 1000 floats), so they are moved here and not by a call: in blocks of 16 floats, the last of
+// which may overlap the one before it.
 
-// `fixed` is the kernel's width where that is known when compiling (the copies then need no loop), else 0.
-INLINE void patches_body(const float *restrict image, sotto_window w, float *restrict patches, size_t fixed) {
-    size_t width = fixed ? fixed : w.kernel_width;
-    for (size_t oy = 0; oy < w.output_height; oy++) {
-        for (size_t ox = 0; ox < w.output_width; ox++) {
-            size_t first, last;
-            inside(w, ox, &first, &last);
-            ptrdiff_t column = (ptrdiff_t)(ox * w.stride_x) - (ptrdiff_t)w.padding_x;
-            for (size_t c = 0; c < w.channels; c++) {
-                for (size_t ky = 0; ky < w.kernel_height; ky++, patches += width) {
-                    size_t y = oy * w.stride_y + ky - w.padding_y;
-                    if (y >= w.height) {
-                        memset(patches, 0, width * sizeof(float));
-                        continue;
-                    }
-                    const float *row = image + (c * w.height + y) * w.width;
-                    if (last - first == width) {
-                        memcpy(patches, row + column, width * sizeof(float));
-                    } else {
-                        memset(patches, 0, width * sizeof(float));
-                        for (size_t kx = first; kx < last; kx++) {
-                            patches[kx] = row[column + (ptrdiff_t)kx];
-                        }
-                    }
-                }
-            }
+INLINE void copy_run(float *restrict to, const float *restrict from, size_t count) {
+    if (count >= 16) {
+        for (size_t i = 0; i < count - 16; i += 16) {
+            memcpy(to + i, from + i, 16 * sizeof(float));
         }
-    }
-}
-
-void sotto_patches(const float *image, sotto_window w, float *patches) {
-    switch (w.kernel_width) {
-    case 3: patches_body(image, w, patches, 3); break;
-    case 4: patches_body(image, w, patches, 4); break;
-    case 5: patches_body(image, w, patches, 5); break;
-    case 8: patches_body(image, w, patches, 8); break;
-    default: patches_body(image, w, patches, 0); break;
-    }
-}
-
-INLINE void patches_adjoint_body(const float *restrict patches, sotto_window w, float *restrict image, size_t fixed) {
-    size_t width = fixed ? fixed : w.kernel_width;
-    memset(image, 0, w.channels * w.height * w.width * sizeof(float));
-    for (size_t oy = 0; oy < w.output_height; oy++) {
-        for (size_t ox = 0; ox < w.output_width; ox++) {
-            size_t first, last;
-            inside(w, ox, &first, &last);
-            ptrdiff_t column = (ptrdiff_t)(ox * w.stride_x) - (ptrdiff_t)w.padding_x;
-            for (size_t c = 0; c < w.channels; c++) {
-                for (size_t ky = 0; ky < w.kernel_height; ky++, patches += width) {
-                    size_t y = oy * w.stride_y + ky - w.padding_y;
-                    if (y >= w.height) {
-                        continue;
-                    }
-                    float *row = image + (c * w.height + y) * w.width;
-                    if (last - first == width) {
-                        for (size_t kx = 0; kx < width; kx++) {
-                            row[column + (ptrdiff_t)kx] += patches[kx];
-                        }
-                    } else {
-                        for (size_t kx = first; kx < last; kx++) {
-                            row[column + (ptrdiff_t)kx] += patches[kx];
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-void sotto_patches_adjoint(const float *patches, sotto_window w, float *image) {
-    switch (w.kernel_width) {
-    case 3: patches_adjoint_body(patches, w, image, 3); break;
-    case 4: patches_adjoint_body(patches, w, image, 4); break;
-    case 5: patches_adjoint_body(patches, w, image, 5); break;
-    case 8: patches_adjoint_body(patches, w, image, 8); break;
-    default: patches_adjoint_body(patches, w, image, 0); break;
-    }
-}
-
-// `stride` is 1 where the inner loops may be vectorised, else 0 for the window's own.
-INLINE void max_pool_body(const float *restrict image, sotto_window w, float *restrict output, size_t stride) {
-    size_t step = stride ? stride : w.stride_x;
-    for (size_t c = 0; c < w.channels; c++) {
-        for (size_t oy = 0; oy < w.output_height; oy++) {
-            float *best = output + (c * w.output_height + oy) * w.output_width;
-            const float *top = image + (c * w.height + oy * w.stride_y) * w.width;
-            for (size_t ox = 0; ox < w.output_width; ox++) {
-                best[ox] = top[ox * step];
-            }
-            for (size_t ky = 0; ky < w.kernel_height; ky++) {
-                for (size_t kx = 0; kx < w.kernel_width; kx++) {
-                    const float *row = top + ky * w.width + kx;
-                    for (size_t ox = 0; ox < w.output_width; ox++) {
-                        float value = row[ox * step];
-                        uint32_t wins = (value > best[ox]) | (value != value);
-                        best[ox] = wins ? value : best[ox];
-                    }
-                }
-            }
-        }
-    }
-}
-
-INLINE void max_pool_levels(const float *image, sotto_window w, float *output) {
-    if (w.stride_x == 1) {
-        max_pool_body(image, w, output, 1);
+        memcpy(to + count - 16, from + count - 16, 16 * sizeof(float));
+    } else if (count >= 8) {
+        memcpy(to, from, 8 * sizeof(float));
+        memcpy(to + count - 8, from + count - 8, 8 * sizeof(float));
+    } else if (count >= 4) {
+        memcpy(to, from, 4 * sizeof(float));
+        memcpy(to + count - 4, from + count - 4, 4 * sizeof(float));
     } else {
-        max_pool_body(image, w, output, 0);
-    }
-}
-
-LEVELS void sotto_max_pool(const float *image, sotto_window w, float *output) { max_pool_levels(image, w, output); }
-
-void sotto_max_pool_portable(const float *image, sotto_window w, float *output) { max_pool_levels(image, w, output); }
-
-enum { chunk = 64 };
-
-// Instead of searching every window, each kernel position offers the gradient to all windows of an output row at once;
-// a window takes the first offer that equals its maximum.
-INLINE void max_pool_backward_body(const float *restrict image, const float *restrict output,
-                                   const float *restrict output_gradient, sotto_window w,
-                                   float *restrict image_gradient, size_t stride) {
-    size_t step = stride ? stride : w.stride_x;
-    memset(image_gradient, 0, w.channels * w.height * w.width * sizeof(float));
-    for (size_t c = 0; c < w.channels; c++) {
-        for (size_t oy = 0; oy < w.output_height; oy++) {
-            size_t out = (c * w.output_height + oy) * w.output_width;
-            size_t top = (c * w.height + oy * w.stride_y) * w.width;
-            for (size_t from = 0; from < w.output_width; from += chunk) {
-                size_t columns = w.output_width - from < chunk ? w.output_width - from : chunk;
-                const float *best = output + out + from;
-                const float *given = output_gradient + out + from;
-                uint32_t open[chunk];
-                for (size_t ox = 0; ox < columns; ox++) {
-                    open[ox] = 1;
-                }
-                for (size_t ky = 0; ky < w.kernel_height; ky++) {
-                    for (size_t kx = 0; kx < w.kernel_width; kx++) {
-                        size_t at = top + ky * w.width + kx + from * step;
-                        const float *row = image + at;
-                        float *target = image_gradient + at;
-                        for (size_t ox = 0; ox < columns; ox++) {
-                            float value = row[ox * step];
-                            uint32_t equal = (value == best[ox]) | ((value != value) & (best[ox] != best[ox]));
-                            uint32_t take = open[ox] & equal;
-                            open[ox] &= ~take;
-                            target[ox * step] += take ? given[ox] : 0.0f;
-                        }
-                    }
-                }
-            }
+#pragma clang loop vectorize(disable) unroll(disable)
+        for (size_t i = 0; i < count; i++) {
+            to[i] = from[i];
         }
     }
 }
 
-INLINE void max_pool_backward_levels(const float *image, const float *output, const float *output_gradient,
-                                     sotto_window w, float *image_gradient) {
-    if (w.stride_x == 1) {
-        max_pool_backward_body(image, output, output_gradient, w, image_gradient, 1);
-    } else {
-        max_pool_backward_body(image, output, output_gradient, w, image_gradient, 0);
+INLINE void clear_run(float *to, size_t count) {
+    static const float zeros[16];
+    while (count > 16) {
+        memcpy(to, zeros, sizeof zeros);
+        to += 16;
+        count -= 16;
+    }
+    copy_run(to, zeros, count);
+}
+
+INLINE void add_run(float *restrict to, const float *restrict from, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        to[i] += from[i];
     }
 }
 
-LEVELS void sotto_max_pool_backward(const float *image, const float *output, const float *output_gradient,
-                                    sotto_window w, float *image_gradient) {
-    max_pool_backward_levels(image, output, output_gradient, w, image_gradient);
+/// The position of the window and the taps inside of the image there.
+typedef struct {
+    size_t oy, ox;
+    taps rows, columns;
+} place;
+
+INLINE place place_of(sotto_window w, size_t position) {
+    size_t oy = position / w.output_width, ox = position % w.output_width;
+    return (place){oy, ox, tap_rows(w, oy), tap_columns(w, ox)};
 }
 
-void sotto_max_pool_backward_portable(const float *image, const float *output, const float *output_gradient,
-                                      sotto_window w, float *image_gradient) {
-    max_pool_backward_levels(image, output, output_gradient, w, image_gradient);
+INLINE void advance(sotto_window w, place *at) {
+    at->ox++;
+    if (at->ox == w.output_width) {
+        at->ox = 0;
+        at->oy++;
+        at->rows = tap_rows(w, at->oy);
+    }
+    at->columns = tap_columns(w, at->ox);
+}
+
+/// `fixed` is kernel_width * channels where that is known when compiling, else 0. One group, no dilation across.
+INLINE void joined_patches(const float *restrict image, sotto_window w, size_t first, size_t count,
+                           float *restrict patches, size_t fixed) {
+    size_t run = fixed ? fixed : w.kernel_width * w.channels;
+    size_t line = w.width * w.channels;
+    place at = place_of(w, first);
+    for (size_t p = 0; p < count; p++, advance(w, &at)) {
+        size_t before = at.columns.first * w.channels, end = at.columns.last * w.channels;
+        const float *from = image + at.rows.at * line + at.columns.at * w.channels;
+        float *row = patches + at.rows.first * run, *last = patches + at.rows.last * run;
+        clear_run(patches, at.rows.first * run);
+        if (end - before == run) {
+            for (; row < last; row += run, from += w.dilation_y * line) {
+                copy_run(row, from, run);
+            }
+        } else if (fixed) {
+            // One masked load and store where the processor has them.
+            for (; row < last; row += run, from += w.dilation_y * line) {
+                for (size_t i = 0; i < fixed; i++) {
+                    row[i] = i >= before && i < end ? from[(ptrdiff_t)i - (ptrdiff_t)before] : 0.0f;
+                }
+            }
+        } else {
+            for (; row < last; row += run, from += w.dilation_y * line) {
+                clear_run(row, before);
+                copy_run(row + before, from, end - before);
+                clear_run(row + end, run - end);
+            }
+        }
+        clear_run(last, (w.kernel_height - at.rows.last) * run);
+        patches += w.kernel_height * run;
+    }
+}
+
+/// `fixed` is the number of channels in a group where that is known when compiling, else 0.
+INLINE void spread_patches(const float *restrict image, sotto_window w, size_t first, size_t count, size_t group,
+                           float *restrict patches, size_t fixed) {
+    size_t depth = fixed ? fixed : w.channels / w.groups;
+    size_t run = w.kernel_width * depth;
+    place at = place_of(w, first);
+    for (size_t p = 0; p < count; p++, advance(w, &at)) {
+        const float *from = image + (at.rows.at * w.width + at.columns.at) * w.channels + group * depth;
+        for (size_t ky = 0; ky < w.kernel_height; ky++, patches += run) {
+            if (ky < at.rows.first || ky >= at.rows.last) {
+                clear_run(patches, run);
+                continue;
+            }
+            clear_run(patches, at.columns.first * depth);
+            for (size_t kx = at.columns.first; kx < at.columns.last; kx++) {
+                copy_run(patches + kx * depth, from + (kx - at.columns.first) * w.dilation_x * w.channels, depth);
+            }
+            clear_run(patches + at.columns.last * depth, run - at.columns.last * depth);
+            from += w.dilation_y * w.width * w.channels;
+        }
+    }
+}
+
+INLINE void patches_body(const float *image, sotto_window w, size_t first, size_t count, size_t group,
+                         float *patches) {
+    if (w.groups != 1 || w.dilation_x != 1) {
+        if (w.groups == w.channels) {
+            spread_patches(image, w, first, count, group, patches, 1);
+        } else {
+            spread_patches(image, w, first, count, group, patches, 0);
+        }
+        return;
+    }
+    switch (w.kernel_width * w.channels) {
+    case 3: joined_patches(image, w, first, count, patches, 3); break;
+    case 4: joined_patches(image, w, first, count, patches, 4); break;
+    case 5: joined_patches(image, w, first, count, patches, 5); break;
+    case 8: joined_patches(image, w, first, count, patches, 8); break;
+    case 9: joined_patches(image, w, first, count, patches, 9); break;
+    default: joined_patches(image, w, first, count, patches, 0); break;
+    }
+}
+
+LEVELS void sotto_patches(const float *image, sotto_window window, size_t first, size_t count, size_t group,
+                          float *patches) {
+    patches_body(image, window, first, count, group, patches);
+}
+
+void sotto_patches_portable(const float *image, sotto_window window, size_t first, size_t count, size_t group,
+                            float *patches) {
+    patches_body(image, window, first, count, group, patches);
+}
+
+INLINE void joined_add(const float *restrict patches, sotto_window w, size_t first, size_t count,
+                       float *restrict image) {
+    size_t run = w.kernel_width * w.channels;
+    size_t line = w.width * w.channels;
+    place at = place_of(w, first);
+    for (size_t p = 0; p < count; p++, advance(w, &at)) {
+        size_t before = at.columns.first * w.channels, end = at.columns.last * w.channels;
+        float *to = image + at.rows.at * line + at.columns.at * w.channels;
+        for (size_t ky = at.rows.first; ky < at.rows.last; ky++) {
+            add_run(to, patches + ky * run + before, end - before);
+            to += w.dilation_y * line;
+        }
+        patches += w.kernel_height * run;
+    }
+}
+
+INLINE void spread_add(const float *restrict patches, sotto_window w, size_t first, size_t count, size_t group,
+                       float *restrict image, size_t fixed) {
+    size_t depth = fixed ? fixed : w.channels / w.groups;
+    size_t run = w.kernel_width * depth;
+    place at = place_of(w, first);
+    for (size_t p = 0; p < count; p++, advance(w, &at)) {
+        float *to = image + (at.rows.at * w.width + at.columns.at) * w.channels + group * depth;
+        for (size_t ky = at.rows.first; ky < at.rows.last; ky++) {
+            for (size_t kx = at.columns.first; kx < at.columns.last; kx++) {
+                float *tap = to + (kx - at.columns.first) * w.dilation_x * w.channels;
+                add_run(tap, patches + ky * run + kx * depth, depth);
+            }
+            to += w.dilation_y * w.width * w.channels;
+        }
+        patches += w.kernel_height * run;
+    }
+}
+
+INLINE void add_patches_body(const float *patches, sotto_window w, size_t first, size_t count, size_t group,
+                             float *image) {
+    if (w.groups == 1 && w.dilation_x == 1) {
+        joined_add(patches, w, first, count, image);
+    } else if (w.groups == w.channels) {
+        spread_add(patches, w, first, count, group, image, 1);
+    } else {
+        spread_add(patches, w, first, count, group, image, 0);
+    }
+}
+
+LEVELS void sotto_add_patches(const float *patches, sotto_window window, size_t first, size_t count, size_t group,
+                              float *image) {
+    add_patches_body(patches, window, first, count, group, image);
+}
+
+void sotto_add_patches_portable(const float *patches, sotto_window window, size_t first, size_t count, size_t group,
+                                float *image) {
+    add_patches_body(patches, window, first, count, group, image);
 }

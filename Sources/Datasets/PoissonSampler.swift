@@ -31,19 +31,25 @@ package struct PoissonSampler: Hashable, Sendable {
     /// - Returns: the positions drawn, in increasing order; empty is an outcome like any other.
     package func draw(count: Int, from stream: inout some RandomWords & ~Copyable) -> [Int] {
         var drawn: [Int] = []
-        var block = [UInt64](repeating: 0, count: min(count, 1024))
+        draw(count: count, from: &stream, into: &drawn)
+        return drawn
+    }
+
+    /// The same into an array that keeps its memory.
+    package func draw(count: Int, from stream: inout some RandomWords & ~Copyable, into drawn: inout [Int]) {
+        drawn.removeAll(keepingCapacity: true)
+        var block = InlineArray<256, UInt64>(repeating: 0)
         var first = 0
         while first < count {
             let coins = min(block.count, count - first)
-            if coins < block.count { block.removeLast(block.count - coins) }
-            var words = block.mutableSpan
+            var all = block.mutableSpan
+            var words = all._mutatingExtracting(0..<coins)
             stream.fill(&words)
             for index in 0..<coins where words[index] < coin.threshold || rate == 1 {
                 drawn.append(first + index)
             }
             first += coins
         }
-        return drawn
     }
 
     /// The accounting event of one step that draws its examples with this sampler and then releases `mechanism` once.

@@ -71,6 +71,14 @@ package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
         return try body(&span)
     }
 
+    /// Sets all bytes of the elements of `range` to zero.
+    package func clear(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "range outside of the buffer")
+        let bytes = range.count * MemoryLayout<Element>.stride
+        unsafe UnsafeMutableRawPointer(base + range.lowerBound)
+            .initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    }
+
     /// Sets every element to `value`.
     @inlinable
     package func fill(_ value: Element) {

@@ -2,60 +2,8 @@
 
 internal import CKernels
 
-/// Functions of one element at a time, and the additions that go with products.
+/// Additions that go with products, and other short loops.
 package enum Elementwise {
-    /// output = tanh(input), within 2 ulp; NaN stays NaN.
-    package static func tanh(_ input: Span<Float>, into output: inout MutableSpan<Float>) {
-        precondition(input.count == output.count, "sizes differ")
-        unsafe input.withUnsafeBufferPointer { input in
-            unsafe output.withUnsafeMutableBufferPointer { output in
-                unsafe sotto_tanh(input.baseAddress, output.baseAddress, input.count)
-            }
-        }
-    }
-
-    /// inputGradient = outputGradient (1 - output²).
-    package static func tanhBackward(
-        output: Span<Float>,
-        outputGradient: Span<Float>,
-        into inputGradient: inout MutableSpan<Float>
-    ) {
-        precondition(output.count == outputGradient.count && output.count == inputGradient.count, "sizes differ")
-        unsafe output.withUnsafeBufferPointer { output in
-            unsafe outputGradient.withUnsafeBufferPointer { given in
-                unsafe inputGradient.withUnsafeMutableBufferPointer { result in
-                    unsafe sotto_tanh_backward(output.baseAddress, given.baseAddress, result.baseAddress, output.count)
-                }
-            }
-        }
-    }
-
-    /// output = max(input, 0); NaN stays NaN.
-    package static func relu(_ input: Span<Float>, into output: inout MutableSpan<Float>) {
-        precondition(input.count == output.count, "sizes differ")
-        unsafe input.withUnsafeBufferPointer { input in
-            unsafe output.withUnsafeMutableBufferPointer { output in
-                unsafe sotto_relu(input.baseAddress, output.baseAddress, input.count)
-            }
-        }
-    }
-
-    /// inputGradient = outputGradient where output > 0 (or is NaN), else 0.
-    package static func reluBackward(
-        output: Span<Float>,
-        outputGradient: Span<Float>,
-        into inputGradient: inout MutableSpan<Float>
-    ) {
-        precondition(output.count == outputGradient.count && output.count == inputGradient.count, "sizes differ")
-        unsafe output.withUnsafeBufferPointer { output in
-            unsafe outputGradient.withUnsafeBufferPointer { given in
-                unsafe inputGradient.withUnsafeMutableBufferPointer { result in
-                    unsafe sotto_relu_backward(output.baseAddress, given.baseAddress, result.baseAddress, output.count)
-                }
-            }
-        }
-    }
-
     /// Adds bias[row] to all of every row of `matrix`, [rows, columns] row-major.
     package static func addRowBias(
         _ bias: Span<Float>,

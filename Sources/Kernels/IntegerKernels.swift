@@ -40,6 +40,36 @@ package enum IntegerKernels {
         }
     }
 
+    /// w[i] = what an ``Accumulator`` of this width adds for x[i] and `scale`.
+    package static func round(
+        _ x: Span<Float>,
+        scale: Float,
+        width: Accumulator.Width,
+        into w: inout MutableSpan<Int64>
+    ) {
+        precondition(x.count == w.count, "sizes differ")
+        unsafe x.withUnsafeBufferPointer { x in
+            unsafe w.withUnsafeMutableBufferPointer { w in
+                unsafe sotto_round_products(x.baseAddress, x.count, scale, width == .wide ? 1 : 0, w.baseAddress)
+            }
+        }
+    }
+
+    /// w[i] = sign(w[i]) floor(|w[i]| numerator / denominator), exactly.
+    ///
+    /// - Parameters:
+    ///   - numerator: at most `denominator`.
+    ///   - denominator: positive.
+    package static func shrink(_ w: inout MutableSpan<Int64>, numerator: UInt64, denominator: UInt64) {
+        precondition(numerator <= denominator && denominator > 0, "not a factor in 0...1")
+        for index in w.indices {
+            // The quotient is at most |w|, so it fits, and so does its sign: w is never -2^63.
+            let product = w[index].magnitude.multipliedFullWidth(by: numerator)
+            let smaller = Int64(denominator.dividingFullWidth(product).quotient)
+            w[index] = w[index] < 0 ? -smaller : smaller
+        }
+    }
+
     /// sum[i] += q[i].
     package static func add(_ q: Span<Int32>, to sum: inout MutableSpan<Int64>) {
         precondition(q.count == sum.count, "sizes differ")

@@ -11,74 +11,24 @@ package enum LevelCheck {
     /// - Parameter values: at least 8; any bits.
     package static func differences(on values: [Float]) -> [String] {
         precondition(values.count >= 8, "too few values to check with")
-        let other = [Float](values.reversed())
         let finite = values.map { $0.isFinite ? $0 : 1 }
         let count = values.count
-        let elementwise = [
-            Loop("tanh", count) {
-                unsafe sotto_tanh(values, &$0, count)
-            } _: {
-                unsafe sotto_tanh_portable(values, &$0, count)
-            },
-            Loop("tanh backward", count) {
-                unsafe sotto_tanh_backward(values, other, &$0, count)
-            } _: {
-                unsafe sotto_tanh_backward_portable(values, other, &$0, count)
-            },
-            Loop("ReLU", count) {
-                unsafe sotto_relu(values, &$0, count)
-            } _: {
-                unsafe sotto_relu_portable(values, &$0, count)
-            },
-            Loop("ReLU backward", count) {
-                unsafe sotto_relu_backward(values, other, &$0, count)
-            } _: {
-                unsafe sotto_relu_backward_portable(values, other, &$0, count)
-            },
-            Loop("cross-entropy backward", count) {
+        let reductions = [
+            LevelLoop("cross-entropy backward", count) {
                 unsafe sotto_cross_entropy_backward(finite, count, 3, &$0)
             } _: {
                 unsafe sotto_cross_entropy_backward_portable(finite, count, 3, &$0)
             },
-            Loop("row sums", 2) {
+            LevelLoop("row sums", 2) {
                 unsafe sotto_row_sums(values, 2, count / 2, &$0)
             } _: {
                 unsafe sotto_row_sums_portable(values, 2, count / 2, &$0)
             },
         ]
-        let loops = elementwise + pooling(values, stride: 1) + pooling(values, stride: 2)
+        let loops =
+            reductions + activations(on: values) + windows(on: values) + normalisations(on: values)
+            + attention(on: finite) + recurrence(on: values)
         return loops.filter { !$0.levelsAgree }.map(\.name) + integerDifferences(on: finite)
-    }
-
-    private static func pooling(_ values: [Float], stride: Int) -> [Loop] {
-        let (height, width) = (2, values.count / 2)
-        let window = sotto_window(
-            channels: 1,
-            height: height,
-            width: width,
-            kernel_height: 2,
-            kernel_width: 2,
-            stride_y: 1,
-            stride_x: stride,
-            padding_y: 0,
-            padding_x: 0,
-            output_height: 1,
-            output_width: (width - 2) / stride + 1
-        )
-        var output = [Float](repeating: 0, count: window.output_width)
-        unsafe sotto_max_pool_portable(values, window, &output)
-        return [
-            Loop("max pooling", output.count) {
-                unsafe sotto_max_pool(values, window, &$0)
-            } _: {
-                unsafe sotto_max_pool_portable(values, window, &$0)
-            },
-            Loop("max pooling backward", height * width) { [output] in
-                unsafe sotto_max_pool_backward(values, output, values, window, &$0)
-            } _: { [output] in
-                unsafe sotto_max_pool_backward_portable(values, output, values, window, &$0)
-            },
-        ]
     }
 
     private static func integerDifferences(on finite: [Float]) -> [String] {
@@ -96,26 +46,5 @@ package enum LevelCheck {
         let portableSquares = unsafe sotto_sum_of_squares_portable(finite, count)
         if squares != portableSquares { names.append("sum of squares") }
         return names
-    }
-}
-
-/// A loop at two levels, each writing `count` floats.
-private struct Loop {
-    let name: String
-    let levelsAgree: Bool
-
-    /// Runs both; which NaN is written does not count, as IEEE 754 leaves it open.
-    init(
-        _ name: String,
-        _ count: Int,
-        _ picked: (inout [Float]) -> Void,
-        _ portable: (inout [Float]) -> Void
-    ) {
-        var first = [Float](repeating: 0, count: count)
-        var second = first
-        picked(&first)
-        portable(&second)
-        self.name = name
-        levelsAgree = zip(first, second).allSatisfy { $0.bitPattern == $1.bitPattern || $0.isNaN && $1.isNaN }
     }
 }

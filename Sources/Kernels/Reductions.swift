@@ -25,4 +25,19 @@ package enum Reductions {
             }
         }
     }
+
+    /// sums[c] = the sum of column c of `matrix`, [rows, columns] row-major, from the first row to the last.
+    package static func columnSums(
+        _ matrix: Span<Float>,
+        rows: Int,
+        columns: Int,
+        into sums: inout MutableSpan<Float>
+    ) {
+        precondition(matrix.count == rows * columns && sums.count == columns, "sizes differ")
+        unsafe matrix.withUnsafeBufferPointer { matrix in
+            unsafe sums.withUnsafeMutableBufferPointer { sums in
+                unsafe sotto_column_sums(matrix.baseAddress, rows, columns, sums.baseAddress)
+            }
+        }
+    }
 }

@@ -2,27 +2,66 @@
 
 internal import CKernels
 
-/// A window that slides over an image [channels, height, width]: the geometry of a convolution or a pooling.
+/// A window that slides over an image: the geometry of a convolution or a pooling.
+///
+/// The image lies in memory as [height][width][channels] and outputs as [outputHeight][outputWidth][channels]; a
+/// position is a place of the output, counted row by row. Tap (ky, kx) of the window at output place (oy, ox) sees row
+/// oy · strideY + ky · dilationY - paddingY of the image, and so across.
 package struct Window: Hashable, Sendable {
     /// The image.
     package let channels, height, width: Int
-    /// The window.
+    /// Taps of the window.
     package let kernelHeight, kernelWidth: Int
-    /// From one output position to the next.
+    /// From one output place to the next.
     package let strideY, strideX: Int
-    /// Zeros around the image, on each side.
+    /// Rows and columns around the image, on each side.
     package let paddingY, paddingX: Int
+    /// From one tap to the next.
+    package let dilationY, dilationX: Int
+    /// Parts that the channels fall into, each seen apart; a divisor of `channels`.
+    package let groups: Int
 
-    /// Positions of the window, (height + 2 padding - kernel) / stride + 1.
-    package var outputHeight: Int { (height + 2 * paddingY - kernelHeight) / strideY + 1 }
-    /// Positions of the window across.
-    package var outputWidth: Int { (width + 2 * paddingX - kernelWidth) / strideX + 1 }
-    /// Positions of the window in all.
+    /// Places of the window down, ⌊(height + 2 padding - dilation (kernel - 1) - 1) / stride⌋ + 1.
+    package var outputHeight: Int { (height + 2 * paddingY - dilationY * (kernelHeight - 1) - 1) / strideY + 1 }
+    /// Places of the window across.
+    package var outputWidth: Int { (width + 2 * paddingX - dilationX * (kernelWidth - 1) - 1) / strideX + 1 }
+    /// Places of the window in all.
     package var positions: Int { outputHeight * outputWidth }
-    /// Elements that the window sees at one position, all channels.
-    package var patchCount: Int { channels * kernelHeight * kernelWidth }
+    /// Channels of one group.
+    package var groupChannels: Int { channels / groups }
+    /// Elements that the window sees of one group at one position.
+    package var patchCount: Int { kernelHeight * kernelWidth * groupChannels }
     /// Elements of the image.
     package var imageCount: Int { channels * height * width }
+    /// Elements of a pooled image, [outputHeight][outputWidth][channels].
+    package var pooledCount: Int { positions * channels }
+
+    /// Whether the patches of all positions are the image itself: a 1x1 window, no stride, no padding, one group.
+    package var isIdentity: Bool {
+        kernelHeight == 1 && kernelWidth == 1 && strideY == 1 && strideX == 1 && paddingY == 0 && paddingX == 0
+            && groups == 1
+    }
+
+    /// Whether the window sees an element of the image at every position, as pooling needs. Padding up to half of the
+    /// kernel is enough where there is no dilation.
+    package var seesImageEverywhere: Bool {
+        Self.seesAll(height, outputHeight, kernelHeight, strideY, paddingY, dilationY)
+            && Self.seesAll(width, outputWidth, kernelWidth, strideX, paddingX, dilationX)
+    }
+
+    private static func seesAll(
+        _ size: Int,
+        _ places: Int,
+        _ kernel: Int,
+        _ stride: Int,
+        _ padding: Int,
+        _ dilation: Int
+    ) -> Bool {
+        if dilation == 1 && padding < kernel { return true }
+        return (0..<places).allSatisfy { place in
+            (0..<kernel).contains { (0..<size).contains(place * stride + $0 * dilation - padding) }
+        }
+    }
 
     /// Traps where the window does not fit into the padded image; who builds a network checks before.
     package init(
@@ -31,21 +70,29 @@ package struct Window: Hashable, Sendable {
         width: Int,
         kernel: (height: Int, width: Int),
         stride: (y: Int, x: Int),
-        padding: (y: Int, x: Int)
+        padding: (y: Int, x: Int),
+        dilation: (y: Int, x: Int) = (1, 1),
+        groups: Int = 1
     ) {
         precondition(channels > 0 && height > 0 && width > 0, "an image has at least one element")
         precondition(stride.y > 0 && stride.x > 0 && padding.y >= 0 && padding.x >= 0, "stride or padding out of range")
-        precondition(kernel.height > 0 && kernel.height <= height + 2 * padding.y, "the window does not fit")
-        precondition(kernel.width > 0 && kernel.width <= width + 2 * padding.x, "the window does not fit")
+        precondition(kernel.height > 0 && kernel.width > 0, "a window has at least one tap")
+        precondition(dilation.y > 0 && dilation.x > 0, "dilation out of range")
+        precondition(groups > 0 && channels.isMultiple(of: groups), "the groups do not divide the channels")
+        precondition(dilation.y * (kernel.height - 1) < height + 2 * padding.y, "the window does not fit")
+        precondition(dilation.x * (kernel.width - 1) < width + 2 * padding.x, "the window does not fit")
         self.channels = channels
         self.height = height
         self.width = width
         (kernelHeight, kernelWidth) = kernel
         (strideY, strideX) = stride
         (paddingY, paddingX) = padding
+        (dilationY, dilationX) = dilation
+        self.groups = groups
     }
 
-    private var c: sotto_window {
+    /// For the loops in C.
+    var c: sotto_window {
         sotto_window(
             channels: channels,
             height: height,
@@ -56,66 +103,11 @@ package struct Window: Hashable, Sendable {
             stride_x: strideX,
             padding_y: paddingY,
             padding_x: paddingX,
+            dilation_y: dilationY,
+            dilation_x: dilationX,
+            groups: groups,
             output_height: outputHeight,
             output_width: outputWidth
         )
-    }
-
-    /// patches[positions, patchCount]: row p is what the window sees at position p ("im2col", one row a position).
-    package func patches(of image: Span<Float>, into patches: inout MutableSpan<Float>) {
-        precondition(image.count == imageCount && patches.count == positions * patchCount, "sizes differ")
-        unsafe image.withUnsafeBufferPointer { image in
-            unsafe patches.withUnsafeMutableBufferPointer { patches in
-                unsafe sotto_patches(image.baseAddress!, c, patches.baseAddress!)
-            }
-        }
-    }
-
-    /// The adjoint of `patches(of:into:)`: every patch element is added where it came from ("col2im").
-    package func image(ofPatches patches: Span<Float>, into image: inout MutableSpan<Float>) {
-        precondition(image.count == imageCount && patches.count == positions * patchCount, "sizes differ")
-        unsafe patches.withUnsafeBufferPointer { patches in
-            unsafe image.withUnsafeMutableBufferPointer { image in
-                unsafe sotto_patches_adjoint(patches.baseAddress!, c, image.baseAddress!)
-            }
-        }
-    }
-
-    /// The greatest element of every window, [channels, outputHeight, outputWidth]; a NaN wins. No padding.
-    package func maximum(of image: Span<Float>, into output: inout MutableSpan<Float>) {
-        precondition(paddingX == 0 && paddingY == 0, "pooling has no padding")
-        precondition(image.count == imageCount && output.count == channels * positions, "sizes differ")
-        unsafe image.withUnsafeBufferPointer { image in
-            unsafe output.withUnsafeMutableBufferPointer { output in
-                unsafe sotto_max_pool(image.baseAddress!, c, output.baseAddress!)
-            }
-        }
-    }
-
-    /// Gives the gradient of every window's maximum to the first element, row by row, that equals it.
-    package func maximumBackward(
-        image: Span<Float>,
-        output: Span<Float>,
-        outputGradient: Span<Float>,
-        into imageGradient: inout MutableSpan<Float>
-    ) {
-        precondition(paddingX == 0 && paddingY == 0, "pooling has no padding")
-        precondition(image.count == imageCount && imageGradient.count == imageCount, "sizes differ")
-        precondition(output.count == channels * positions && outputGradient.count == output.count, "sizes differ")
-        unsafe image.withUnsafeBufferPointer { image in
-            unsafe output.withUnsafeBufferPointer { output in
-                unsafe outputGradient.withUnsafeBufferPointer { given in
-                    unsafe imageGradient.withUnsafeMutableBufferPointer { result in
-                        unsafe sotto_max_pool_backward(
-                            image.baseAddress!,
-                            output.baseAddress!,
-                            given.baseAddress!,
-                            c,
-                            result.baseAddress!
-                        )
-                    }
-                }
-            }
-        }
     }
 }

@@ -2,179 +2,201 @@
 
 package import Kernels
 
-#if canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#endif
+/// Takes what a schedule lends: the operands of the parameters' gradients, while they are there.
+package protocol GradientVisitor: AnyObject {
+    /// The gradients of a node with parameters can be read from `tile` now.
+    func visit(node: Int, pass: Int, tile: Tile, parameters: Buffer<Float>)
+    /// Every node of this pass was visited.
+    func end(pass: Int, examples: Int)
+}
 
-/// One worker's workspace: activations and gradients of a tile of at most `Network.tileRows` examples.
+/// One worker's arena, and what it does with a tile of at most `capacity` examples.
 ///
-/// Used in the order `load`, `forward`, then `score` or `backward`, then `gradient` for each example. Rows without an
-/// example are zero, so that every product has the same shape; an example's bits do not depend on its row, on the other
-/// rows, or on how many there are.
+/// Used in the order `load`, `run`, then `score` or `logits`. An example's bits do not depend on its row, on the other rows,
+/// or on how many there are. All memory is taken when it is made.
 package final class NetworkExecution {
     /// The network.
     package let network: Network
-    /// Examples in the tile, 0...`Network.tileRows`.
+    /// What is done with a tile.
+    package let schedule: Schedule
+    /// The most examples of a tile.
+    package let capacity: Int
+    /// Examples in the tile, 0...`capacity`.
     package private(set) var examples = 0
-    private var tiles: [Tile]
-    private let logits, logitGradients: RowBuffer
 
-    /// Allocates `plannedBytes(network)` bytes, zeroed.
-    package init(_ network: Network) {
+    private struct Step {
+        let action: Schedule.Action
+        var tile: Tile
+        /// Gradients to add the computed ones to.
+        let sums: [TileValue?]
+    }
+
+    /// Measures the forward and backward passes and, as `perExampleNorm` and `clipAndSum`, what the visitor does in
+    /// passes 0 and 1.
+    package var clock: PhaseClock?
+
+    private let arena: Buffer<Float>
+    private let seeds: Buffer<UInt64>
+    private let input, logits: TileValue
+    private var steps: [Step] = []
+
+    /// Allocates `plannedBytes`.
+    package init(_ network: Network, schedule kind: Schedule.Kind, capacity: Int) {
+        precondition(capacity >= 1, "a tile has room for at least one example")
         self.network = network
-        let scratch = Buffer<Float>(count: network.scratchCount)
-        var values = RowBuffer(count: network.input.count)
-        var gradients = RowBuffer(count: network.needsGradient(before: 0) ? network.input.count : 0)
-        tiles = []
-        for (index, operation) in network.operations.enumerated() {
-            let needed = network.needsGradient(before: index + 1)
-            let nextValues = operation.isView ? values : RowBuffer(count: operation.output.count)
-            let nextGradients = operation.isView ? gradients : RowBuffer(count: needed ? operation.output.count : 0)
-            tiles.append(
-                Tile(
-                    input: values,
-                    output: nextValues,
-                    inputGradient: gradients,
-                    outputGradient: nextGradients,
-                    scratch: scratch,
-                    parameterOffset: network.parameterOffsets[index],
-                    examples: 0
-                )
+        self.capacity = capacity
+        schedule = Schedule(kind, network)
+        let layout = ArenaLayout(schedule, network)
+        let values = layout.count * capacity
+        arena = Buffer(count: values + Self.scratchCount(network, capacity: capacity))
+        seeds = Buffer(count: capacity)
+        let arena = self.arena
+        func value(_ place: ArenaLayout.Place) -> TileValue {
+            TileValue(buffer: arena, offset: place.offset * capacity, count: place.count, capacity: capacity)
+        }
+        let nothing = TileValue(buffer: arena, offset: 0, count: 0, capacity: capacity)
+        input = value(layout.input)
+        logits = value(layout.logits)
+        for (action, places) in zip(schedule.actions, layout.places) {
+            let node: Int? =
+                switch action {
+                case .forward(let node), .backward(let node), .gradient(let node, _): node
+                case .loss, .end: nil
+                }
+            let tile = Tile(
+                inputs: places.inputs.map(value),
+                output: places.output.map(value) ?? nothing,
+                state: places.state.map(value) ?? nothing,
+                inputGradients: places.inputGradients.map { $0.map(value) },
+                outputGradient: places.outputGradient.map(value),
+                scratch: arena,
+                scratchOffset: values,
+                parameterOffset: node.map { network.nodes[$0].parameterOffset } ?? 0,
+                node: node ?? 0,
+                seeds: seeds,
+                isInPlace: places.isInPlace,
+                isGradientInPlace: places.isGradientInPlace,
+                isTraining: kind != .forward,
+                examples: 0
             )
-            (values, gradients) = (nextValues, nextGradients)
+            steps.append(Step(action: action, tile: tile, sums: places.sums.map { $0.map(value) }))
         }
-        (logits, logitGradients) = (values, gradients)
     }
 
-    /// The bytes that one workspace allocates.
-    package static func plannedBytes(_ network: Network) -> Int {
-        var floats = RowBuffer.stride(network.input.count)
-        for (index, operation) in network.operations.enumerated() where !operation.isView {
-            let stride = RowBuffer.stride(operation.output.count)
-            floats += network.needsGradient(before: index + 1) ? 2 * stride : stride
-        }
-        return (floats * Network.tileRows + network.scratchCount) * MemoryLayout<Float>.stride
+    /// The bytes that an execution allocates.
+    package static func plannedBytes(_ network: Network, schedule kind: Schedule.Kind, capacity: Int) -> Int {
+        let layout = ArenaLayout(Schedule(kind, network), network)
+        let floats = layout.count * capacity + scratchCount(network, capacity: capacity)
+        return floats * MemoryLayout<Float>.stride + capacity * MemoryLayout<UInt64>.stride
     }
 
-    /// Fills the tile: `fill(i, row)` writes all of example i's input.
+    /// The bytes that one more example of a tile takes, scratch apart.
+    package static func bytesPerExample(_ network: Network, schedule kind: Schedule.Kind) -> Int {
+        max(1, ArenaLayout(Schedule(kind, network), network).count * MemoryLayout<Float>.stride)
+    }
+
+    private static func scratchCount(_ network: Network, capacity: Int) -> Int {
+        network.nodes.map { $0.operation.scratchCount(capacity: capacity) }.max() ?? 0
+    }
+
+    /// Fills the tile: `fill(i, row)` writes all of example i's input and gives its public seed.
     ///
-    /// - Parameter examples: 0...`Network.tileRows`.
-    package func load(examples: Int, _ fill: (Int, inout MutableSpan<Float>) -> Void) {
-        precondition(examples >= 0 && examples <= Network.tileRows, "a tile holds up to \(Network.tileRows) examples")
+    /// - Parameter examples: 0...`capacity`.
+    package func load(examples: Int, _ fill: (Int, inout MutableSpan<Float>) -> UInt64) {
+        precondition(examples >= 0 && examples <= capacity, "a tile holds up to \(capacity) examples")
         self.examples = examples
-        for index in tiles.indices {
-            tiles[index].examples = examples
-        }
-        let input = tiles[0].input
         for example in 0..<examples {
-            input.buffer.write(input.range(example)) { fill(example, &$0) }
+            input.buffer.write(input.range(example)) { row in
+                let seed = fill(example, &row)
+                seeds.write { $0[example] = seed }
+            }
         }
-        clear(input, from: examples)
     }
 
-    /// Computes the logits of every example.
-    package func forward(parameters: Buffer<Float>) {
+    /// Runs the schedule.
+    ///
+    /// - Parameters:
+    ///   - labels: `labelsPerExample` for each example, below `classes`, or -1 to ignore a token; not read by a schedule
+    ///     without a loss.
+    ///   - visitor: takes the gradients.
+    package func run(parameters: Buffer<Float>, labels: [Int32] = [], visitor: (any GradientVisitor)? = nil) {
         precondition(parameters.count == network.parameterCount, "the parameters belong to another network")
-        for (operation, tile) in zip(network.operations, tiles) {
-            operation.forward(tile, parameters: parameters)
-            clear(tile.output, from: examples)
+        if schedule.kind != .forward { check(labels) }
+        guard examples > 0 else { return }
+        clock?.begin()
+        for index in steps.indices {
+            steps[index].tile.examples = examples
+            run(steps[index], parameters, labels, visitor)
+            clock?.end(steps[index].action.phase)
         }
     }
 
-    /// The logits of one example, after `forward`.
+    private func run(
+        _ step: Step,
+        _ parameters: Buffer<Float>,
+        _ labels: [Int32],
+        _ visitor: (any GradientVisitor)?
+    ) {
+        switch step.action {
+        case .forward(let node):
+            if !network.nodes[node].operation.isView {
+                network.nodes[node].operation.forward(step.tile, parameters: parameters)
+            }
+        case .loss:
+            for example in 0..<examples {
+                CrossEntropy.gradient(
+                    step.tile.output,
+                    example: example,
+                    classes: network.classes,
+                    labels: labels,
+                    into: step.tile.given
+                )
+            }
+        case .backward(let node):
+            if !network.nodes[node].operation.isView {
+                network.nodes[node].operation.backward(step.tile, parameters: parameters)
+            }
+            for (position, sum) in step.sums.enumerated() {
+                guard let sum, let part = step.tile.inputGradients[position] else { continue }
+                part.buffer.read(part.range(0..<examples)) { part in
+                    sum.buffer.write(sum.range(0..<examples)) { Elementwise.add(part, to: &$0) }
+                }
+            }
+        case .gradient(let node, let pass):
+            visitor?.visit(node: node, pass: pass, tile: step.tile, parameters: parameters)
+        case .end(let pass):
+            visitor?.end(pass: pass, examples: examples)
+        }
+    }
+
+    /// The logits of one example, after `run` of a forward schedule.
     package func logits(example: Int) -> [Float] {
         precondition(example >= 0 && example < examples, "no such example in the tile")
+        precondition(schedule.kind == .forward, "only a forward schedule keeps the logits")
         return logits.buffer.read(logits.range(example)) { row in row.indices.map { row[$0] } }
     }
 
-    /// The sum of the examples' cross-entropies in nats, and how many are classified right, after `forward`.
+    /// The sum of the examples' losses in nats, how many labels are classified right and how many there are, after `run` of
+    /// a forward schedule.
     ///
-    /// An example with a NaN among its logits is wrong and its loss is infinite; so the sum is never NaN. Of equal
+    /// A place with a NaN among its logits is wrong and its loss is infinite; so the sum is never NaN. Of equal
     /// greatest logits the first decides.
-    ///
-    /// - Parameter labels: one per example, below `classes`.
-    package func score(labels: [Int32]) -> (loss: Double, correct: Int) {
+    package func score(labels: [Int32]) -> (loss: Double, correct: Int, labels: Int) {
+        precondition(schedule.kind == .forward, "only a forward schedule keeps the logits")
         check(labels)
-        var loss = 0.0
-        var correct = 0
-        for (example, label) in labels.enumerated() {
-            logits.buffer.read(logits.range(example)) { row in
-                let (exampleLoss, isRight) = Self.crossEntropy(row, label: Int(label))
-                loss += exampleLoss
-                correct += isRight ? 1 : 0
-            }
+        var score = (loss: 0.0, correct: 0, labels: 0)
+        for example in 0..<examples {
+            let one = CrossEntropy.score(logits, example: example, classes: network.classes, labels: labels)
+            score = (score.loss + one.loss, score.correct + one.correct, score.labels + one.labels)
         }
-        return (loss, correct)
-    }
-
-    /// Computes the gradient of every example's own cross-entropy (not averaged) by everything that `gradient` needs.
-    ///
-    /// - Parameter labels: one per example, below `classes`.
-    package func backward(labels: [Int32], parameters: Buffer<Float>) {
-        precondition(parameters.count == network.parameterCount, "the parameters belong to another network")
-        check(labels)
-        for (example, label) in labels.enumerated() {
-            logits.buffer.read(logits.range(example)) { row in
-                logitGradients.buffer.write(logitGradients.range(example)) { gradient in
-                    Elementwise.crossEntropyBackward(logits: row, label: Int(label), into: &gradient)
-                }
-            }
-        }
-        clear(logitGradients, from: examples)
-        for index in network.operations.indices.reversed() where network.needsGradient(before: index) {
-            network.operations[index].backward(tiles[index], parameters: parameters)
-            clear(tiles[index].inputGradient, from: examples)
-        }
-    }
-
-    /// Writes the gradient of one example's loss by every parameter, after `backward`.
-    ///
-    /// - Parameter gradient: `parameterCount` floats, in the order of the layout; all are overwritten.
-    package func gradient(example: Int, into gradient: Buffer<Float>) {
-        precondition(example >= 0 && example < examples, "no such example in the tile")
-        precondition(gradient.count == network.parameterCount, "the gradient belongs to another network")
-        for (operation, tile) in zip(network.operations, tiles) {
-            operation.gradient(example: example, tile, into: gradient)
-        }
+        return score
     }
 
     private func check(_ labels: [Int32]) {
-        precondition(labels.count == examples, "one label an example")
+        precondition(labels.count == examples * network.labelsPerExample, "one label a place")
+        let least: Int32 = network.labelsPerExample > 1 ? -1 : 0
         for label in labels {
-            precondition(label >= 0 && label < network.classes, "a label is not below \(network.classes)")
+            precondition(label >= least && label < network.classes, "a label is not below \(network.classes)")
         }
-    }
-
-    private func clear(_ rows: RowBuffer, from example: Int) {
-        rows.buffer.write(example * rows.stride..<rows.buffer.count) { Elementwise.clear(&$0) }
-    }
-
-    private static func crossEntropy(_ logits: Span<Float>, label: Int) -> (loss: Double, isRight: Bool) {
-        var best = 0
-        for index in logits.indices {
-            guard !logits[index].isNaN else { return (.infinity, false) }
-            if logits[index] > logits[best] { best = index }
-        }
-        let greatest = Double(logits[best])
-        guard greatest.isFinite else { return (.infinity, false) }
-        var sum = 0.0
-        for index in logits.indices {
-            sum += exp(Double(logits[index]) - greatest)
-        }
-        return (log(sum) + greatest - Double(logits[label]), best == label)
-    }
-}
-
-extension Network {
-    /// Floats of scratch that a worker needs.
-    var scratchCount: Int {
-        operations.map(\.scratchCount).max() ?? 0
-    }
-
-    /// Whether the gradient by the input of operation `index` is needed: only where a parameter comes before it.
-    func needsGradient(before index: Int) -> Bool {
-        operations.prefix(index).contains { !$0.parameters.isEmpty }
     }
 }

@@ -120,11 +120,19 @@ package enum Safetensors {
 extension Network {
     /// The safetensors file of a flat parameter vector, with the layout's names and shapes.
     package func safetensors(_ parameters: [Float]) -> [UInt8] {
+        Safetensors.encode(tensors(parameters), metadata: ["format": "pt"])
+    }
+
+    /// A flat vector as tensors of the layout's names and shapes.
+    package func tensors(_ parameters: [Float]) -> [NamedTensor] {
         precondition(parameters.count == parameterCount, "the parameters belong to another network")
-        let tensors = layout.slices.map { slice in
-            NamedTensor(name: slice.name, shape: slice.shape.dimensions, values: Array(parameters[slice.range]))
+        return layout.slices.map { slice in
+            NamedTensor(
+                name: slice.name,
+                shape: slice.shape.dimensions,
+                values: slice.places().map { parameters[slice.offset + $0] }
+            )
         }
-        return Safetensors.encode(tensors, metadata: ["format": "pt"])
     }
 
     /// The flat parameter vector of a safetensors file that has exactly this network's tensors.
@@ -138,7 +146,7 @@ extension Network {
             guard slice.shape.dimensions == tensor.shape else {
                 throw .tensor(tensor.name, reason: "shape \(tensor.shape), model \(name) needs \(slice.shape)")
             }
-            parameters.replaceSubrange(slice.range, with: tensor.values)
+            for (value, place) in zip(tensor.values, slice.places()) { parameters[slice.offset + place] = value }
         }
         for slice in layout.slices where !tensors.contains(where: { $0.name == slice.name }) {
             throw .tensor(slice.name, reason: "missing; model \(name) needs shape \(slice.shape)")

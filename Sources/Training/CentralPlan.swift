@@ -19,7 +19,7 @@ package struct CentralConfiguration: Sendable {
     /// The clipping norm C.
     package var clip: Double
     package var noise: NoiseTarget
-    package var method: any ClippingMethod
+    package var method: ClippingMethod
     /// The expected number of examples in a logical step; the sampling rate is this over N.
     package var batch: Double
     /// Expected passes over the data; the steps are this over the sampling rate, rounded.
@@ -30,16 +30,18 @@ package struct CentralConfiguration: Sendable {
     package var delta: Double
     /// The most threads that compute.
     package var workers: Int
-    /// Bytes for the whole process; nil for no limit.
+    /// Bytes for the run, beyond the process and its data; nil for no limit.
     package var memoryLimit: Int?
-    /// Seeds the initial parameters and nothing else; public.
+    /// Seeds the initial parameters and the masks of dropout, and nothing else; public.
     package var seed: UInt64
+    /// The rule of the clip factor.
+    package var rule: ClipRule
 
     package init(
         network: Network,
         clip: Double,
         noise: NoiseTarget,
-        method: any ClippingMethod = PerExampleClipping(),
+        method: ClippingMethod = .auto,
         batch: Double,
         epochs: Double,
         learningRate: Double,
@@ -47,7 +49,8 @@ package struct CentralConfiguration: Sendable {
         delta: Double,
         workers: Int = 1,
         memoryLimit: Int? = nil,
-        seed: UInt64 = 0
+        seed: UInt64 = 0,
+        rule: ClipRule = .abadi
     ) {
         self.network = network
         self.clip = clip
@@ -61,6 +64,7 @@ package struct CentralConfiguration: Sendable {
         self.workers = workers
         self.memoryLimit = memoryLimit
         self.seed = seed
+        self.rule = rule
     }
 }
 
@@ -91,14 +95,7 @@ package struct CentralPlan: Sendable {
 
     /// - Parameters:
     ///   - examples: N, the size of the training set, which the caller declares public.
-    ///   - datasetBytes: where the datasets lie.
-    ///   - baseBytes: the process before the run (``ProcessMemory/resident()``).
-    package init(
-        _ configuration: CentralConfiguration,
-        examples: Int,
-        datasetBytes: Int = 0,
-        baseBytes: Int = 0
-    ) throws(TrainingError) {
+    package init(_ configuration: CentralConfiguration, examples: Int) throws(TrainingError) {
         guard examples >= 1 else {
             throw .invalidArgument(name: "training data", value: "\(examples) examples", expected: "at least one")
         }
@@ -127,18 +124,17 @@ package struct CentralPlan: Sendable {
 
         let dimension = configuration.network.parameterCount
         grid = try CertifiedGrid(clip: configuration.clip, dimension: dimension)
-        certificate = try configuration.method.certificate(for: configuration.network, grid: grid)
-        memory = try MemoryPlan(
-            MemoryPlan.Request(
-                network: configuration.network,
-                method: configuration.method,
-                optimizerBytes: MomentumSGD.plannedBytes(dimension: dimension),
-                datasetBytes: datasetBytes,
-                baseBytes: baseBytes,
-                workers: configuration.workers
-            ),
-            limit: configuration.memoryLimit
+        var request = MemoryPlan.Request(
+            network: configuration.network,
+            method: configuration.method,
+            grid: grid,
+            optimizerBytes: MomentumSGD.plannedBytes(dimension: dimension, momentum: configuration.momentum),
+            workers: configuration.workers,
+            batch: configuration.batch
         )
+        request.options.rule = configuration.rule
+        memory = try MemoryPlan(request, limit: configuration.memoryLimit)
+        certificate = try memory.clipping.certified()
 
         let spend = try CentralSpend(
             configuration.noise,

@@ -49,7 +49,7 @@ package struct CentralTrainer {
         }
         let network = plan.configuration.network
         let pool = WorkerPool(workers: plan.memory.workers)
-        let parameters = Buffer(network.initialParameters(seed: plan.configuration.seed))
+        let parameters = network.startParameters(seed: plan.configuration.seed)
         let released = try descend(train, parameters, pool, progress)
         guard parameters.read({ $0.allFinite }) else { throw .diverged(step: plan.steps) }
         let evaluation = try Evaluation(of: network, parameters: parameters, on: test, pool: pool)
@@ -69,14 +69,9 @@ package struct CentralTrainer {
         _ progress: (Int) -> Void
     ) throws(TrainingError) -> Int {
         let configuration = plan.configuration
-        let summer = try GradientSummer(
-            network: configuration.network,
-            grid: plan.grid,
-            method: configuration.method,
-            pool: pool
-        )
+        let summer = GradientSummer(plan.memory.clipping, pool: pool, examples: plan.memory.largestDraw)
         let workspace = StepWorkspace(summer: summer, mechanism: plan.mechanism, pool: pool)
-        var optimizer = try MomentumSGD(
+        let optimizer = try MomentumSGD(
             dimension: plan.grid.dimension,
             learningRate: configuration.learningRate,
             momentum: configuration.momentum
@@ -91,11 +86,14 @@ package struct CentralTrainer {
                 event: plan.noise.event,
                 coins: &coins
             )
-            logical.sum(parameters: parameters)
+            logical.sum(parameters: parameters, seed: configuration.seed)
+            let scale = plan.gradientScale
             logical.commit(
                 account: { _ in released += 1 },
-                releasedSum: { sum in
-                    parameters.write { optimizer.step(parameters: &$0, sum: sum, scale: plan.gradientScale) }
+                releasedSum: { offset, sum in
+                    parameters.write(offset..<offset + sum.count) {
+                        optimizer.step(at: offset, parameters: &$0, sum: sum, scale: scale)
+                    }
                 }
             )
             progress(step)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Kernels
+
 /// The integer grid on which one example's gradient is clipped, summed and noised.
 ///
 /// A gradient x is rounded to whole multiples of `step` = 2^-`exponent`, and its integer vector q then obeys
@@ -70,6 +72,26 @@ package struct CertifiedGrid: Hashable, Sendable {
         self.dimension = dimension
         self.exponent = exponent
         self.bound = bound
+    }
+
+    /// A grid with the step 2^-`exponent` and B = floor(C/g), up to the largest bound that integer clipping takes: for
+    /// comparing gradients, not for noise.
+    ///
+    /// - Throws: ``TrainingError/invalidArgument(name:value:expected:)`` when a value is out of range.
+    package init(fine clip: Double, dimension: Int, exponent: Int) throws(TrainingError) {
+        try Self.check(clip: clip, dimension: dimension)
+        let bound = (clip * Double(sign: .plus, exponent: exponent, significand: 1)).rounded(.down)
+        guard (-60...100).contains(exponent), bound >= 1, bound <= Double(IntegerClip.largestBound) else {
+            throw .invalidArgument(
+                name: "grid exponent",
+                value: "\(exponent)",
+                expected: "-60...100, with 1 to 2^55 steps in the clip norm"
+            )
+        }
+        self.clip = clip
+        self.dimension = dimension
+        self.exponent = exponent
+        self.bound = Int64(bound)
     }
 
     private static func check(clip: Double, dimension: Int) throws(TrainingError) {

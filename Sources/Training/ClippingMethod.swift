@@ -1,60 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Accounting
-package import Datasets
-package import Kernels
-package import Networks
-
-/// How the gradients of a tile of examples become clipped integers on the certified grid.
-///
-/// A method is one file: a type that conforms, one ``ClippingWorker``, and one line in ``ClippingMethods``. Its
-/// certificate must hold for every input, non-finite ones included, and an example's share of a sum may depend on nothing
-/// but that example, the parameters and public values.
-package protocol ClippingMethod: Sendable {
-    /// The name that `--clipping` takes.
-    var name: String { get }
-
-    /// What one example can change in an integer sum, at most, in L2 and grid units.
-    ///
-    /// - Throws: ``TrainingError/notCertified(method:reason:)`` where the method cannot bound `network` on `grid`.
-    func certificate(for network: Network, grid: CertifiedGrid) throws(TrainingError) -> SensitivityCertificate
-
-    /// The state of one worker; made once, used by one thread at a time.
-    ///
-    /// - Throws: ``TrainingError/notCertified(method:reason:)`` as ``certificate(for:grid:)``.
-    func makeWorker(for network: Network, grid: CertifiedGrid) throws(TrainingError) -> any ClippingWorker
-
-    /// Bytes of one worker's state.
-    func plannedBytes(for network: Network) -> Int
-}
-
-/// One worker's memory for one clipping method.
-package protocol ClippingWorker: AnyObject {
-    /// Adds the clipped integer gradients of a tile to `sum`.
-    ///
-    /// - Parameters:
-    ///   - tile: indices of at most `Network.tileRows` examples of `dataset`.
-    ///   - sum: one value a parameter; every other value already in it is kept.
-    func accumulate(
-        tile: ArraySlice<Int>,
-        of dataset: Dataset,
-        parameters: Buffer<Float>,
-        into sum: Buffer<Int64>
-    )
-}
-
-/// The clipping methods there are, by name.
-package enum ClippingMethods {
-    /// Every method, in the order in which messages list them.
-    package static let all: [any ClippingMethod] = [PerExampleClipping()]
+/// How the gradients of single examples become one clipped sum. What a method costs and guarantees for a network is in
+/// its ``ClippingPlan``.
+package enum ClippingMethod: String, Hashable, Sendable, CaseIterable {
+    /// The plain sum, nothing clipped: not private, for comparison.
+    case none
+    /// One example's whole gradient at a time, clipped in integers.
+    case perExample = "per-example"
+    /// Norms from every weight's gradient of every example, which is then made a second time, scaled and added as integers.
+    case exact
+    /// Norms from Gram matrices; everything is computed a second time for the sum.
+    case ghost
+    /// As `ghost`, with gradients made where a Gram matrix would be larger: where 2T² > pD.
+    case mixedGhost = "mixed-ghost"
+    /// Norms from Gram matrices; what they were made of is kept for the sum.
+    case bookKeeping = "book-keeping"
+    /// As `bookKeeping`, with gradients made where a Gram matrix would be larger: where 2T² > pD.
+    case bookKeepingMix = "book-keeping-mix"
+    /// A threshold for every layer: each is clipped and added during the one backward pass.
+    case perLayer = "per-layer"
+    /// The fastest plan for this network, machine and memory limit.
+    case auto
 
     /// The method of this name.
     ///
     /// - Throws: ``TrainingError/unknownClipping(name:known:)``, which lists what exists.
-    package static func named(_ name: String) throws(TrainingError) -> any ClippingMethod {
-        guard let method = all.first(where: { $0.name == name }) else {
-            throw .unknownClipping(name: name, known: all.map(\.name))
+    package static func named(_ name: String) throws(TrainingError) -> ClippingMethod {
+        guard let method = ClippingMethod(rawValue: name) else {
+            throw .unknownClipping(name: name, known: allCases.map(\.rawValue))
         }
         return method
     }
+}
+
+/// How long a clipped gradient may be, given its norm n: never longer than C.
+package enum ClipRule: String, Hashable, Sendable, CaseIterable {
+    /// min(1, C / n): Abadi et al., "Deep Learning with Differential Privacy" (CCS 2016).
+    case abadi
+    /// C / (n + 0.01): AUTO-S of Bu et al., "Automatic Clipping" (NeurIPS 2023), with its stability constant.
+    case automatic
+
+    /// The norm that a gradient of norm `norm` is divided by, in units of C: the factor is the lesser of C over it and,
+    /// for `abadi`, 1.
+    func divisor(norm: Double) -> Double {
+        switch self {
+        case .abadi: norm
+        case .automatic: norm + 0.01
+        }
+    }
+
+    /// The greatest factor.
+    var largestFactor: Double { self == .abadi ? 1 : .infinity }
 }

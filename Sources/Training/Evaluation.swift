@@ -30,20 +30,25 @@ package struct Evaluation: Hashable, Sendable {
             throw .invalidArgument(name: "test data", value: "0 examples", expected: "at least one")
         }
         let count = dataset.count
-        let rows = Network.tileRows
+        let rows = Self.tileRows(network)
         let tiles = (count + rows - 1) / rows
         let losses = Buffer<Double>(count: tiles)
         let hits = Buffer<Int64>(count: tiles)
         let next = Atomic<Int>(0)
         pool.run { _ in
-            let execution = NetworkExecution(network)
+            let execution = NetworkExecution(network, schedule: .forward, capacity: rows)
             var labels: [Int32] = []
             while true {
                 let tile = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard tile < tiles else { return }
-                let indices = Array((tile * rows)..<min(count, (tile + 1) * rows))
-                execution.load(indices[...], of: dataset, labels: &labels)
-                execution.forward(parameters: parameters)
+                let indices = (tile * rows)..<min(count, (tile + 1) * rows)
+                labels.removeAll(keepingCapacity: true)
+                for index in indices { labels.append(dataset.label(index)) }
+                execution.load(examples: indices.count) { row, input in
+                    dataset.write(example: indices.lowerBound + row, into: &input)
+                    return 0
+                }
+                execution.run(parameters: parameters)
                 let score = execution.score(labels: labels)
                 losses.write { $0[tile] = score.loss }
                 hits.write { $0[tile] = Int64(score.correct) }
@@ -56,7 +61,12 @@ package struct Evaluation: Hashable, Sendable {
 
     /// Bytes that an evaluation takes while it runs.
     package static func plannedBytes(for network: Network, workers: Int) -> Int {
-        workers * NetworkExecution.plannedBytes(network)
+        workers * NetworkExecution.plannedBytes(network, schedule: .forward, capacity: tileRows(network))
+    }
+
+    /// Examples of a tile: as many as lie in cache, up to 32.
+    private static func tileRows(_ network: Network) -> Int {
+        max(1, min(32, (1 << 20) / NetworkExecution.bytesPerExample(network, schedule: .forward)))
     }
 }
 

@@ -1,90 +1,176 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Accounting
+import Accounting
 package import Datasets
 package import Kernels
 package import Networks
+package import Randomness
 import Synchronization
 
-/// Sums clipped integer gradients of drawn examples over a pool of workers.
+/// Sums clipped gradients of drawn examples over a pool of workers, as integers.
 ///
-/// Workers take tiles of `Network.tileRows` examples from a counter and add into a partial sum each; the partial sums are
-/// then added. Everything is an integer, so the result does not depend on the number of workers nor on who took which
-/// tile. Nothing else about the examples is kept: no loss, no norm, no clipped share.
+/// Workers take tiles from a counter and add into a sum of their own each; the sums are added when they are read. They are
+/// integers, so the result does not depend on the number of workers nor on who took which tile. Nothing else about the
+/// examples is kept: no loss, no norm, no clipped share.
 package final class GradientSummer {
-    /// What one example can change in ``sum``.
-    package let certificate: SensitivityCertificate
-    /// The grid whose units ``sum`` has.
-    package let grid: CertifiedGrid
-    /// The sum of the last call of ``run(_:of:parameters:)``; one value a parameter.
-    package let sum: Buffer<Int64>
-
+    /// How gradients are clipped and summed.
+    package let plan: ClippingPlan
     private let pool: WorkerPool
-    private let workers: WorkerSlots<any ClippingWorker>
-    private let partialSums: WorkerSlots<Buffer<Int64>>
+    private let workers: WorkerSlots<GradientWorker>
+    private let chunks: WorkerSlots<Buffer<Int64>>
+    private let draw: DrawOrder
+    private var steps: UInt64 = 0
 
-    /// Takes all the memory that summing needs (``plannedBytes(for:method:workers:)``).
+    /// Coordinates that are read at once.
+    private static let chunk = 4096
+
+    /// Takes all the memory that summing needs (``plannedBytes(_:workers:examples:)``).
     ///
-    /// - Throws: ``TrainingError/notCertified(method:reason:)`` where the method does not bound this network.
+    /// - Parameters:
+    ///   - examples: drawn at once in the usual case; a greater draw takes more memory for its order.
+    ///   - norms: where to leave every example's gradient norm, by index: for comparisons only, norms are private.
+    ///   - clock: nanoseconds of a steady clock: for measurements only.
     package init(
-        network: Network,
-        grid: CertifiedGrid,
-        method: any ClippingMethod,
-        pool: WorkerPool
-    ) throws(TrainingError) {
-        certificate = try method.certificate(for: network, grid: grid)
-        self.grid = grid
+        _ plan: ClippingPlan,
+        pool: WorkerPool,
+        examples: Int = 1024,
+        norms: Buffer<Double>? = nil,
+        clock: (@Sendable () -> UInt64)? = nil
+    ) {
+        self.plan = plan
         self.pool = pool
-        sum = Buffer(count: network.parameterCount)
-        var workers: [any ClippingWorker] = []
-        for _ in 0..<pool.workers { workers.append(try method.makeWorker(for: network, grid: grid)) }
-        self.workers = WorkerSlots(workers)
-        let others = (1..<max(1, pool.workers)).map { _ in Buffer<Int64>(count: network.parameterCount) }
-        partialSums = WorkerSlots([sum] + others)
-    }
-
-    /// Replaces ``sum`` by the clipped sum of the examples at `indices`.
-    package func run(_ indices: [Int], of dataset: Dataset, parameters: Buffer<Float>) {
-        clear()
-        let rows = Network.tileRows
-        let tiles = (indices.count + rows - 1) / rows
-        let next = Atomic<Int>(0)
-        let workers = self.workers
-        let partialSums = self.partialSums
-        pool.run { worker in
-            while true {
-                let tile = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard tile < tiles else { return }
-                let slice = indices[(tile * rows)..<min(indices.count, (tile + 1) * rows)]
-                workers[worker].accumulate(
-                    tile: slice,
-                    of: dataset,
-                    parameters: parameters,
-                    into: partialSums[worker]
-                )
+        workers = WorkerSlots(
+            (0..<pool.workers).map { _ in
+                GradientWorker(plan, norms: norms, clock: clock.map(PhaseClock.init))
             }
-        }
-        for worker in 1..<max(1, partialSums.count) { sum.add(partialSums[worker]) }
-    }
-
-    /// Forgets every sum, partial ones included.
-    package func clear() {
-        for worker in 0..<partialSums.count { partialSums[worker].fill(0) }
+        )
+        chunks = WorkerSlots((0..<pool.workers).map { _ in Buffer(count: Self.chunk) })
+        draw = DrawOrder(
+            capacities: plan.leafCapacities,
+            rows: plan.capacity,
+            workers: pool.workers,
+            examples: examples
+        )
     }
 
     /// Bytes that a summer takes.
-    package static func plannedBytes(for network: Network, method: any ClippingMethod, workers: Int) -> Int {
-        workers * (method.plannedBytes(for: network) + network.parameterCount * MemoryLayout<Int64>.stride)
+    package static func plannedBytes(_ plan: ClippingPlan, workers: Int, examples: Int = 1024) -> Int {
+        workers * (GradientWorker.plannedBytes(plan) + chunk * MemoryLayout<Int64>.stride)
+            + DrawOrder.plannedBytes(examples: examples, capacities: plan.leafCapacities.count)
+    }
+
+    /// Draws who takes part in the next sum.
+    package func draw(_ sampler: PoissonSampler, count: Int, from coins: inout some RandomWords & ~Copyable) {
+        draw.draw(sampler, count: count, from: &coins)
+    }
+
+    /// Takes these examples into the next sum: for tests and measurements.
+    package func take(_ examples: some Sequence<Int>, keysFrom coins: inout some RandomWords & ~Copyable) {
+        draw.take(examples, keysFrom: &coins)
+    }
+
+    /// Adds the clipped gradients of who was drawn to the sum.
+    ///
+    /// - Parameter seed: public; seeds what the network draws, a dropout's masks.
+    package func run(of dataset: any ExampleSource, parameters: Buffer<Float>, seed: UInt64 = 0) {
+        let next = Atomic<Int>(0)
+        let workers = self.workers
+        let draw = self.draw
+        steps &+= 1
+        let stepSeed = ExampleSeed.value(seed: seed, index: Int(truncatingIfNeeded: steps))
+        pool.run { worker in
+            while true {
+                let tile = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard tile < draw.tiles.count else { return }
+                workers[worker].accumulate(
+                    tile: draw.tiles[tile],
+                    of: draw,
+                    dataset: dataset,
+                    seed: stepSeed,
+                    parameters: parameters
+                )
+            }
+        }
+    }
+
+    /// Adds integers to coordinates of the sum, for example noise; may be called from several workers for ranges that
+    /// are apart, before or after ``run(of:parameters:seed:)``.
+    package func add(_ integers: Span<Int64>, at offset: Int) {
+        workers[0].sum?.addIntegers(integers, at: offset)
+    }
+
+    /// Reads the sum, all workers at work: `body(offset, integers)` for disjoint pieces that cover every coordinate.
+    package func read(_ body: @Sendable (Int, Span<Int64>) -> Void) {
+        let workers = self.workers
+        let chunks = self.chunks
+        let dimension = plan.network.parameterCount
+        let next = Atomic<Int>(0)
+        pool.run { worker in
+            while true {
+                let start = next.wrappingAdd(Self.chunk, ordering: .relaxed).oldValue
+                guard start < dimension else { return }
+                let range = start..<min(dimension, start + Self.chunk)
+                guard let sum = workers[0].sum else { return }
+                for other in 1..<max(1, workers.count) {
+                    if let part = workers[other].sum {
+                        sum.add(part, range)
+                        part.clear(range)
+                    }
+                }
+                chunks[worker].write(0..<range.count) { sum.read(range, into: &$0) }
+                chunks[worker].read(0..<range.count) { body(start, $0) }
+            }
+        }
+    }
+
+    /// Reads the plain sum of a plan that clips nothing, as ``read(_:)``.
+    package func readPlain(_ body: @Sendable (Int, Span<Float>) -> Void) {
+        let workers = self.workers
+        let dimension = plan.network.parameterCount
+        let next = Atomic<Int>(0)
+        pool.run { _ in
+            while true {
+                let start = next.wrappingAdd(Self.chunk, ordering: .relaxed).oldValue
+                guard start < dimension else { return }
+                let range = start..<min(dimension, start + Self.chunk)
+                guard let sum = workers[0].plainSum else { return }
+                for other in 1..<max(1, workers.count) {
+                    workers[other].plainSum?.write(range) { part in
+                        sum.write(range) { Elementwise.add(part.span, to: &$0) }
+                        Elementwise.clear(&part)
+                    }
+                }
+                sum.read(range) { body(start, $0) }
+            }
+        }
+    }
+
+    /// Nanoseconds of a phase, the mean of all workers, since the last call; 0 without a clock.
+    package func takePhases() -> [Phase: Double] {
+        var totals: [Phase: Double] = [:]
+        for phase in Phase.allCases {
+            let sum = (0..<workers.count).reduce(UInt64(0)) { $0 + (workers[$1].clock?.total(phase) ?? 0) }
+            totals[phase] = Double(sum) / Double(workers.count)
+        }
+        for worker in 0..<workers.count { workers[worker].clock?.reset() }
+        return totals
+    }
+
+    /// Forgets the sum and who was drawn.
+    package func clear() {
+        let workers = self.workers
+        pool.run { workers[$0].clear() }
+        draw.clear()
     }
 }
 
-extension Buffer where Element == Int64 {
-    /// Adds `other` value by value. 2^32 examples of at most 2^30 each, and noise below 2^62, stay within an `Int64`.
-    func add(_ other: Buffer<Int64>) {
-        other.read { source in
-            write { target in
-                for index in 0..<target.count { target[index] &+= source[index] }
-            }
-        }
+/// Public seeds for what a network draws.
+enum ExampleSeed {
+    /// A seed for an example: SplitMix64's finaliser, so that neighbours have nothing in common.
+    static func value(seed: UInt64, index: Int) -> UInt64 {
+        var z = seed &+ (UInt64(bitPattern: Int64(index)) &+ 1) &* 0x9E37_79B9_7F4A_7C15
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
     }
 }

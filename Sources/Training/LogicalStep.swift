@@ -3,31 +3,40 @@
 package import Accounting
 package import Datasets
 package import Kernels
+import Networks
 package import Noise
 package import Randomness
 
-/// The memory that logical steps use one after another: a summer and, where steps release centrally, a noise vector.
+/// The memory that logical steps use one after another: a summer and, where steps release centrally, noise sources.
 package final class StepWorkspace {
     /// Sums the clipped gradients.
     package let summer: GradientSummer
-    fileprivate let noise: NoiseVector?
+    fileprivate let noise: NoiseSources?
+    /// The sum of a share, in one piece.
+    fileprivate let share: Buffer<Int64>?
     fileprivate var isOpen = false
 
     /// A workspace for steps that release clipped sum plus noise.
     package init(summer: GradientSummer, mechanism: any NoiseMechanism, pool: WorkerPool) {
         self.summer = summer
-        noise = NoiseVector(mechanism, dimension: summer.grid.dimension, pool: pool)
+        noise = NoiseSources(mechanism, pool: pool)
+        share = nil
     }
 
     /// A workspace for steps that hand on a share, which gets its noise as an update.
     package init(summer: GradientSummer) {
         self.summer = summer
         noise = nil
+        share = Buffer(count: summer.plan.network.parameterCount)
     }
+
+    /// Bytes beside those of the summer.
+    package static func plannedBytes(central workers: Int) -> Int { NoiseSources.plannedBytes(workers: workers) }
+    package static func plannedBytes(shareOf dimension: Int) -> Int { dimension * MemoryLayout<Int64>.stride }
 
     fileprivate func clear() {
         summer.clear()
-        noise?.clear()
+        share?.fill(0)
     }
 }
 
@@ -48,14 +57,12 @@ package struct LogicalStep<Release>: ~Copyable {
     package let event: PrivacyEvent
     private let workspace: StepWorkspace
     private let dataset: Dataset
-    private let indices: [Int]
     private var isSummed = false
 
-    fileprivate init(event: PrivacyEvent, workspace: StepWorkspace, dataset: Dataset, indices: [Int]) {
+    fileprivate init(event: PrivacyEvent, workspace: StepWorkspace, dataset: Dataset) {
         self.event = event
         self.workspace = workspace
         self.dataset = dataset
-        self.indices = indices
     }
 
     deinit {
@@ -64,21 +71,16 @@ package struct LogicalStep<Release>: ~Copyable {
     }
 
     /// Computes the clipped sum of the draw at these parameters. Called once.
-    package mutating func sum(parameters: Buffer<Float>) {
+    ///
+    /// - Parameter seed: public; seeds what the network draws.
+    package mutating func sum(parameters: Buffer<Float>, seed: UInt64 = 0) {
         precondition(!isSummed, "a logical step is summed once")
-        workspace.summer.run(indices, of: dataset, parameters: parameters)
+        workspace.summer.run(of: dataset, parameters: parameters, seed: seed)
         isSummed = true
     }
 
     /// Ends the step without a release and without spending.
     package consuming func discard() {}
-
-    private func read<Result: ~Copyable>(_ body: (Span<Int64>) -> Result) -> Result {
-        var result: Result?
-        workspace.summer.sum.read { result = body($0) }
-        guard let result = result.take() else { preconditionFailure("reading a buffer runs its body") }
-        return result
-    }
 
     private static func open(_ workspace: StepWorkspace) {
         precondition(!workspace.isOpen, "a workspace serves one logical step at a time")
@@ -103,24 +105,24 @@ extension LogicalStep where Release == CentralRelease {
     ) {
         Self.open(workspace)
         guard let noise = workspace.noise else { preconditionFailure("a central step needs a workspace with noise") }
-        noise.draw()
-        let indices = sampler.draw(count: dataset.count, from: &coins)
-        self.init(event: sampler.event(for: event), workspace: workspace, dataset: dataset, indices: indices)
+        noise.add(to: workspace.summer)
+        workspace.summer.draw(sampler, count: dataset.count, from: &coins)
+        self.init(event: sampler.event(for: event), workspace: workspace, dataset: dataset)
     }
 
     /// Tells the event, then releases the clipped sum plus noise, then forgets both.
     ///
     /// - Parameters:
     ///   - account: records the spend; when it throws, nothing is released.
-    ///   - release: reads the released sum, one value a parameter in grid units.
-    package consuming func commit<Result: ~Copyable, Failure: Error>(
+    ///   - release: reads the released sum in grid units, in disjoint pieces and from several threads: where a piece
+    ///     begins, and its values.
+    package consuming func commit<Failure: Error>(
         account: (PrivacyEvent) throws(Failure) -> Void,
-        releasedSum release: (Span<Int64>) -> Result
-    ) throws(Failure) -> Result {
+        releasedSum release: @Sendable (Int, Span<Int64>) -> Void
+    ) throws(Failure) {
         precondition(isSummed, "a logical step is summed before it commits")
         try account(event)
-        if let noise = workspace.noise { workspace.summer.sum.add(noise.values) }
-        return read(release)
+        workspace.summer.read(release)
     }
 }
 
@@ -139,8 +141,8 @@ extension LogicalStep where Release == ShareRelease {
         coins: inout some RandomWords & ~Copyable
     ) {
         Self.open(workspace)
-        let indices = sampler.draw(count: dataset.count, from: &coins)
-        self.init(event: event, workspace: workspace, dataset: dataset, indices: indices)
+        workspace.summer.draw(sampler, count: dataset.count, from: &coins)
+        self.init(event: event, workspace: workspace, dataset: dataset)
     }
 
     /// Tells the event, then hands over the clipped sum before noise, then forgets it.
@@ -154,6 +156,15 @@ extension LogicalStep where Release == ShareRelease {
     ) throws(Failure) -> Result {
         precondition(isSummed, "a logical step is summed before it commits")
         try account(event)
-        return read(handOver)
+        guard let share = workspace.share else { preconditionFailure("a share needs a workspace for shares") }
+        workspace.summer.read { offset, integers in
+            share.write(offset..<offset + integers.count) { target in
+                for index in integers.indices { target[index] = integers[index] }
+            }
+        }
+        var result: Result?
+        share.read { result = handOver($0) }
+        guard let result = result.take() else { preconditionFailure("reading a buffer runs its body") }
+        return result
     }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Kernels
 package import Networks
 
-/// The bytes of a central training run, item by item, known before the first example is read.
-package struct MemoryPlan: Hashable, Sendable {
+/// The bytes of a training run beyond what the process and its data take, item by item, known before the first example
+/// is read; and the physical batch that fits into a limit.
+package struct MemoryPlan: Sendable {
     /// One item of the plan.
     package struct Item: Hashable, Sendable, Codable {
         package let name: String
@@ -13,93 +15,137 @@ package struct MemoryPlan: Hashable, Sendable {
     /// What a plan is made for.
     package struct Request: Sendable {
         package var network: Network
-        package var method: any ClippingMethod
+        package var method: ClippingMethod
+        package var grid: CertifiedGrid
+        package var options = ClippingPlan.Options()
         /// Bytes of optimizer state.
         package var optimizerBytes: Int
-        /// Bytes in which the datasets lie.
-        package var datasetBytes: Int
-        /// The process before anything of the run is allocated: code, libraries, run time.
-        package var baseBytes: Int
         /// The most workers, at least 1.
         package var workers: Int
+        /// Expected examples of a logical step.
+        package var batch: Double
+        /// Whether noise is drawn here.
+        package var drawsNoise = true
+        /// Whether the model is evaluated after training.
+        package var evaluates = true
 
         package init(
             network: Network,
-            method: any ClippingMethod,
+            method: ClippingMethod,
+            grid: CertifiedGrid,
             optimizerBytes: Int,
-            datasetBytes: Int,
-            baseBytes: Int,
-            workers: Int
+            workers: Int,
+            batch: Double
         ) {
             self.network = network
             self.method = method
+            self.grid = grid
             self.optimizerBytes = optimizerBytes
-            self.datasetBytes = datasetBytes
-            self.baseBytes = baseBytes
             self.workers = workers
+            self.batch = batch
         }
+
+        /// More examples than a Poisson draw of this mean has: eight standard deviations above it. A larger draw takes
+        /// more memory for its order and, where all of it pulls one coordinate the same way, wraps around.
+        var largestDraw: Int { Int(batch + 8 * batch.squareRoot() + 8) }
     }
 
+    /// How gradients are clipped within the limit.
+    package let clipping: ClippingPlan
     /// The workers that fit: at most as many as were asked for.
     package let workers: Int
     /// Every item; their sum is ``totalBytes``.
     package let items: [Item]
-    /// The smallest limit under which this run is possible, with one worker.
+    /// The smallest limit under which this run is possible.
     package let smallestLimitBytes: Int
 
-    /// The bytes of the whole process.
+    /// Examples for which the order of a draw has memory.
+    package let largestDraw: Int
+
+    /// The bytes of all items.
     package var totalBytes: Int { items.reduce(0) { $0 + $1.bytes } }
     /// Examples in work at one time.
-    package var physicalBatch: Int { workers * Network.tileRows }
-    /// The bytes of everything but the process itself and the data.
-    package var arenaBytes: Int {
-        items.filter { $0.name != Self.process && $0.name != Self.data }.reduce(0) { $0 + $1.bytes }
-    }
+    package var physicalBatch: Int { workers * clipping.capacity }
+    /// The bytes of gradients, activations and scratch: what is allocated once for all steps.
+    package var arenaBytes: Int { items.filter { $0.name == Self.gradients }.reduce(0) { $0 + $1.bytes } }
 
-    /// Plans under a limit: as many workers as fit, the largest plan where there is no limit.
+    /// Plans under a limit: the largest physical batch that fits, up to what the network can use.
     ///
-    /// - Throws: ``TrainingError/memoryLimit(limit:smallest:)`` when not even one worker fits, with the bytes that would;
+    /// First fewer examples are in work at a time; where even one a worker does not fit, `auto` computes twice what it
+    /// would keep; then there are fewer workers.
+    ///
+    /// - Throws: ``TrainingError/memoryLimit(limit:smallest:)`` when nothing fits, with the bytes that would;
     ///   ``TrainingError/invalidArgument(name:value:expected:)`` when `workers` is not in 1...1024.
     package init(_ request: Request, limit: Int? = nil) throws(TrainingError) {
         guard (1...1024).contains(request.workers) else {
             throw .invalidArgument(name: "workers", value: "\(request.workers)", expected: "1 to 1024")
         }
-        let smallest = Self.items(request, workers: 1).reduce(0) { $0 + $1.bytes }
-        var workers = request.workers
-        var items = Self.items(request, workers: workers)
-        if let limit {
-            guard smallest <= limit else { throw .memoryLimit(limit: limit, smallest: smallest) }
-            while items.reduce(0, { $0 + $1.bytes }) > limit {
-                workers -= 1
-                items = Self.items(request, workers: workers)
+        let share = Int((request.batch / Double(request.workers)).rounded(.up))
+        let usual = ClippingPlan.usualCapacity(request.network)
+        let largest = max(1, min(usual, 2 * max(share, 1)))
+        var smallest = Int.max
+        var chosen: (ClippingPlan, [Item], Int)?
+        for (recomputes, workers) in Self.ways(request) {
+            func candidate(_ capacity: Int) throws(TrainingError) -> (ClippingPlan, [Item], Int) {
+                var options = request.options
+                options.recomputes = recomputes
+                let plan = try ClippingPlan(
+                    request.method,
+                    network: request.network,
+                    grid: request.grid,
+                    options: options,
+                    capacity: capacity,
+                    examples: request.largestDraw
+                )
+                let items = Self.items(request, plan, workers: workers)
+                return (plan, items, items.reduce(0) { $0 + $1.bytes })
             }
+            let least = try candidate(1)
+            smallest = min(smallest, least.2)
+            guard chosen == nil, least.2 <= limit ?? .max else { continue }
+            var (low, high) = (1, largest)
+            var best = least
+            while low < high {
+                let middle = (low + high + 1) / 2
+                let next = try candidate(middle)
+                if next.2 <= limit ?? .max { (low, best) = (middle, next) } else { high = middle - 1 }
+            }
+            chosen = (best.0, best.1, workers)
         }
-        self.workers = workers
-        self.items = items
+        guard let chosen else { throw .memoryLimit(limit: limit ?? 0, smallest: smallest) }
+        (clipping, items, workers) = chosen
         smallestLimitBytes = smallest
+        largestDraw = request.largestDraw
     }
 
-    private static let process = "process"
-    private static let data = "data"
-    /// A thread's stack, the allocator's arena for it, and what the matrix library packs a product into.
-    private static let threadBytes = 1 << 20
-    /// Pages of code and tables that are not resident before they are first used.
-    private static let codeBytes = 4 << 20
+    /// Ways to try, best first: whether to compute twice, and with how many workers.
+    private static func ways(_ request: Request) -> [(recomputes: Bool, workers: Int)] {
+        let schedules = request.method == .auto ? [false, true] : [false]
+        return (1...request.workers).reversed().flatMap { workers in schedules.map { ($0, workers) } }
+    }
 
-    private static func items(_ request: Request, workers: Int) -> [Item] {
+    private static let gradients = "gradients"
+    /// A thread's stack and what the allocator keeps for it.
+    private static let threadBytes = 256 << 10
+    /// Pages of code and tables that are not resident before they are first used.
+    private static let codeBytes = 2 << 20
+    /// What the matrix library packs operands of Gram matrices into, for each thread.
+    private static let packingBytes = 256 << 10
+
+    private static func items(_ request: Request, _ plan: ClippingPlan, workers: Int) -> [Item] {
         let dimension = request.network.parameterCount
-        let summing = GradientSummer.plannedBytes(for: request.network, method: request.method, workers: workers)
-        let evaluating = Evaluation.plannedBytes(for: request.network, workers: workers)
+        let summing = GradientSummer.plannedBytes(plan, workers: workers, examples: request.largestDraw)
+        let evaluating = request.evaluates ? Evaluation.plannedBytes(for: request.network, workers: workers) : 0
         return [
-            Item(name: process, bytes: request.baseBytes + codeBytes),
-            Item(name: data, bytes: request.datasetBytes),
-            // The parameters are held twice for a moment when they are initialised or written.
-            Item(name: "parameters", bytes: 2 * dimension * MemoryLayout<Float>.stride),
+            Item(name: "parameters", bytes: dimension * MemoryLayout<Float>.stride),
             Item(name: "optimizer", bytes: request.optimizerBytes),
-            Item(name: "noise", bytes: NoiseVector.plannedBytes(dimension: dimension, workers: workers)),
-            Item(name: "gradients", bytes: summing),
-            Item(name: "evaluation", bytes: evaluating),
-            Item(name: "threads", bytes: workers * threadBytes),
+            Item(name: gradients, bytes: max(summing, evaluating)),
+            Item(
+                name: "noise",
+                bytes: request.drawsNoise ? StepWorkspace.plannedBytes(central: workers) : 0
+            ),
+            Item(name: "matrix library", bytes: workers * packingBytes),
+            Item(name: "threads and code", bytes: codeBytes + workers * threadBytes),
         ]
     }
 }

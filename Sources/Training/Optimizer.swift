@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Kernels
+
 /// A model step: post-processing of a released sum, so it costs no privacy.
 ///
 /// The gradient it sees is `sum`[i] · `scale`, where `scale` is the grid's step over the normaliser q·N: public constants,
@@ -8,12 +10,14 @@ package protocol Optimizer: Sendable {
     /// The name in plans and reports.
     static var name: String { get }
 
-    /// Moves `parameters` by one step.
+    /// Moves some of the parameters by one step; may be called from several threads for ranges that are apart.
     ///
     /// - Parameters:
-    ///   - sum: the released integer sum, one value a parameter.
+    ///   - offset: where the range begins.
+    ///   - parameters: those of the range.
+    ///   - sum: the released integer sum of the range, one value a parameter.
     ///   - scale: the factor from grid units to the mean gradient; positive and finite.
-    mutating func step(parameters: inout MutableSpan<Float>, sum: Span<Int64>, scale: Double)
+    func step(at offset: Int, parameters: inout MutableSpan<Float>, sum: Span<Int64>, scale: Double)
 
     /// What must survive a restart, in an order that ``restore(_:)`` understands.
     var state: [Float] { get }
@@ -23,21 +27,30 @@ package protocol Optimizer: Sendable {
     /// - Throws: ``TrainingError/lengthMismatch(what:found:expected:)`` or
     ///   ``TrainingError/invalidArgument(name:value:expected:)`` when it has a wrong length or is not finite; the
     ///   optimizer is then unchanged.
-    mutating func restore(_ state: [Float]) throws(TrainingError)
+    func restore(_ state: [Float]) throws(TrainingError)
 
     /// Bytes of state for `dimension` parameters.
-    static func plannedBytes(dimension: Int) -> Int
+    static func plannedBytes(dimension: Int, momentum: Double) -> Int
+}
+
+extension Optimizer {
+    /// Moves all parameters by one step.
+    package func step(parameters: inout MutableSpan<Float>, sum: Span<Int64>, scale: Double) {
+        step(at: 0, parameters: &parameters, sum: sum, scale: scale)
+    }
 }
 
 /// Stochastic gradient descent with momentum, by PyTorch's rule: v ← m·v + g, p ← p − lr·v, starting at v = 0.
-package struct MomentumSGD: Optimizer {
+package final class MomentumSGD: Optimizer {
     package static let name = "momentum-sgd"
 
     /// lr; positive and finite.
     package let learningRate: Float
     /// m, in 0..<1.
     package let momentum: Float
-    private var velocity: [Float]
+    private let dimension: Int
+    /// Empty where there is no momentum.
+    private let velocity: Buffer<Float>
 
     /// - Throws: ``TrainingError/invalidArgument(name:value:expected:)`` when a rate is out of range.
     package init(dimension: Int, learningRate: Double, momentum: Double) throws(TrainingError) {
@@ -52,33 +65,62 @@ package struct MomentumSGD: Optimizer {
         }
         self.learningRate = Float(learningRate)
         self.momentum = Float(momentum)
-        velocity = [Float](repeating: 0, count: dimension)
+        self.dimension = dimension
+        velocity = Buffer(count: momentum > 0 ? dimension : 0)
     }
 
-    package mutating func step(parameters: inout MutableSpan<Float>, sum: Span<Int64>, scale: Double) {
-        let count = velocity.count
-        precondition(parameters.count == count && sum.count == count, "one value a parameter")
+    package func step(at offset: Int, parameters: inout MutableSpan<Float>, sum: Span<Int64>, scale: Double) {
+        let count = sum.count
+        precondition(parameters.count == count && offset + count <= dimension, "one value a parameter")
         let (momentum, learningRate) = (self.momentum, self.learningRate)
-        var velocity = self.velocity.mutableSpan
-        for index in 0..<count {
-            let gradient = Float(Double(sum[index]) * scale)
-            let next = momentum * velocity[index] + gradient
-            velocity[index] = next
-            parameters[index] -= learningRate * next
+        guard momentum > 0 else {
+            for index in 0..<count { parameters[index] -= learningRate * Float(Double(sum[index]) * scale) }
+            return
+        }
+        velocity.write(offset..<offset + count) { velocity in
+            for index in 0..<count {
+                let next = momentum * velocity[index] + Float(Double(sum[index]) * scale)
+                velocity[index] = next
+                parameters[index] -= learningRate * next
+            }
         }
     }
 
-    package var state: [Float] { velocity }
+    /// The same for a sum of floats that nothing was added to.
+    package func step(at offset: Int, parameters: inout MutableSpan<Float>, plainSum sum: Span<Float>, scale: Double) {
+        let count = sum.count
+        precondition(parameters.count == count && offset + count <= dimension, "one value a parameter")
+        let factor = Float(scale)
+        velocity.write(momentum > 0 ? offset..<offset + count : 0..<0) { velocity in
+            for index in 0..<count {
+                var next = sum[index] * factor
+                if momentum > 0 {
+                    next += momentum * velocity[index]
+                    velocity[index] = next
+                }
+                parameters[index] -= learningRate * next
+            }
+        }
+    }
 
-    package mutating func restore(_ state: [Float]) throws(TrainingError) {
-        guard state.count == velocity.count else {
-            throw .lengthMismatch(what: "optimizer state", found: state.count, expected: velocity.count)
+    package var state: [Float] {
+        momentum > 0 ? velocity.read { $0.elements } : [Float](repeating: 0, count: dimension)
+    }
+
+    package func restore(_ state: [Float]) throws(TrainingError) {
+        guard state.count == dimension else {
+            throw .lengthMismatch(what: "optimizer state", found: state.count, expected: dimension)
         }
         guard state.allSatisfy(\.isFinite) else {
             throw .invalidArgument(name: "optimizer state", value: "not finite", expected: "finite values")
         }
-        velocity = state
+        guard momentum > 0 else { return }
+        velocity.write { velocity in
+            for index in velocity.indices { velocity[index] = state[index] }
+        }
     }
 
-    package static func plannedBytes(dimension: Int) -> Int { dimension * MemoryLayout<Float>.stride }
+    package static func plannedBytes(dimension: Int, momentum: Double) -> Int {
+        momentum > 0 ? dimension * MemoryLayout<Float>.stride : 0
+    }
 }

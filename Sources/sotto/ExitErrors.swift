@@ -4,6 +4,7 @@ import Accounting
 import CommandLineKit
 import Datasets
 import Files
+import Models
 import Networks
 import Noise
 import Training
@@ -30,7 +31,15 @@ extension NetworkError: ExitError {
     var exitStatus: ExitStatus { .badInput }
 }
 
+extension ModelError: ExitError {
+    var exitStatus: ExitStatus { .badInput }
+}
+
 extension NoiseError: ExitError {
+    var exitStatus: ExitStatus { .badInput }
+}
+
+extension SafetensorsError: ExitError {
     var exitStatus: ExitStatus { .badInput }
 }
 

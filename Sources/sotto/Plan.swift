@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Accounting
 import ArgumentParser
 import CommandLineKit
 import Networks
@@ -10,23 +11,22 @@ struct Plan: ParsableCommand {
         abstract: "Say what a training run will take, before it takes it."
     )
 
-    @Option(help: "The network: \(Network.presets.joined(separator: ", ")).")
-    var model: String
+    @OptionGroup var network: NetworkOptions
 
-    @Option(help: "Shape of one example.")
-    var input = ShapeArgument([1, 28, 28])
-
-    @Option(help: "The number of classes.")
-    var classes = 10
-
-    @Option(help: "Bytes for the whole process, for example 256MiB.")
+    @Option(help: "Bytes for the run, beyond the process and its data, for example 256MiB.")
     var memoryLimit: ByteSize?
 
-    @Option(help: "The clipping method: \(ClippingMethods.all.map(\.name).joined(separator: ", ")).")
-    var clipping = PerExampleClipping().name
+    @Option(help: "The clipping method: \(ClippingMethod.names).")
+    var clipping = ClippingMethod.auto
 
     @Option(help: "The precision of products.")
     var precision = Precision.fp32
+
+    @Option(help: "Expected examples of a logical step.")
+    var batch = 256.0
+
+    @Option(help: "The momentum: without it the optimizer has no state.")
+    var momentum = 0.0
 
     @Option(help: "Threads that compute; by default one for each processor.")
     var workers: Int?
@@ -36,52 +36,61 @@ struct Plan: ParsableCommand {
     private struct Report: Encodable {
         let model: String
         let parameters: Int
+        let clipping: String
         let workers: Int
         let physicalBatch: Int
         let arenaBytes: Int
         let totalBytes: Int
         let smallestLimitBytes: Int
+        let sensitivityInflation: Double?
         let items: [MemoryPlan.Item]
         let layers: [LayerPlan]
     }
 
+    func validate() throws {
+        guard batch >= 1, batch <= 1e9 else { throw ValidationError("--batch: 1 to 1e9 examples") }
+        guard momentum >= 0, momentum < 1 else { throw ValidationError("--momentum: at least 0, below 1") }
+    }
+
     func run() throws {
-        let base = ProcessMemory.resident() ?? 0
-        let network = try Network.preset(model, input: Shape(input.extents), classes: classes)
-        let method = try ClippingMethods.named(clipping)
+        let network = try network.network()
+        let dimension = network.parameterCount
         let plan = try MemoryPlan(
             MemoryPlan.Request(
                 network: network,
-                method: method,
-                optimizerBytes: MomentumSGD.plannedBytes(dimension: network.parameterCount),
-                datasetBytes: 0,
-                baseBytes: base,
-                workers: workers ?? Machine.processors
+                method: clipping,
+                grid: try CertifiedGrid(clip: 1, dimension: dimension),
+                optimizerBytes: MomentumSGD.plannedBytes(dimension: dimension, momentum: momentum),
+                workers: workers ?? Machine.processors,
+                batch: batch
             ),
             limit: memoryLimit?.bytes
         )
         let report = Report(
             model: network.name,
-            parameters: network.parameterCount,
+            parameters: dimension,
+            clipping: clipping.rawValue,
             workers: plan.workers,
             physicalBatch: plan.physicalBatch,
             arenaBytes: plan.arenaBytes,
             totalBytes: plan.totalBytes,
             smallestLimitBytes: plan.smallestLimitBytes,
+            sensitivityInflation: plan.clipping.certificate?.inflation,
             items: plan.items,
-            layers: LayerPlan.layers(of: network, method: method)
+            layers: plan.clipping.weights.map { LayerPlan($0, in: plan.clipping) }
         )
         try format.print(report) { table in
-            table.row("model", "\(network.name), \(Decimal.grouped(network.parameterCount)) parameters")
+            table.row("model", "\(network.name), \(Decimal.grouped(dimension)) parameters")
             table.row("physical batch", "\(plan.physicalBatch) examples on \(plan.workers) workers")
             for item in plan.items { table.row(item.name, "\(ByteSize(bytes: item.bytes))") }
-            table.row("all", "\(ByteSize(bytes: plan.totalBytes)) without a dataset")
+            table.row("all", "\(ByteSize(bytes: plan.totalBytes)) beyond the process and its data")
             table.row("smallest limit", "\(ByteSize(bytes: plan.smallestLimitBytes))")
+            table.row("inflation", report.sensitivityInflation?.short ?? "none: not private")
             for layer in report.layers {
-                let kept = ByteSize(bytes: layer.keptBytes)
+                let kept = layer.recompute ? "recomputed" : "keeps \(ByteSize(bytes: layer.keptBytes))"
                 table.row(
                     layer.name,
-                    "\(layer.method), keeps \(kept), ghost \(layer.ghostCost), instantiate \(layer.instantiateCost)"
+                    "\(layer.method); \(kept), ghost \(layer.ghostCost), instantiate \(layer.instantiateCost)"
                 )
             }
         }

@@ -9,7 +9,9 @@ struct Sotto: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sotto",
         abstract: "Differentially private training, and the arithmetic to check it.",
-        subcommands: [Train.self, Plan.self, Account.self, Calibrate.self, NoiseSamples.self]
+        subcommands: [
+            Train.self, Bench.self, Gradients.self, Plan.self, Account.self, Calibrate.self, NoiseSamples.self,
+        ]
     )
 }
 

@@ -4,6 +4,7 @@ import ArgumentParser
 import CommandLineKit
 import Datasets
 import Files
+import Models
 import Networks
 import Training
 
@@ -16,7 +17,7 @@ struct Train: ParsableCommand {
             """
     )
 
-    @Option(help: "The network: \(Network.presets.joined(separator: ", ")).")
+    @Option(help: "The network: a TOML file of layers, or \(Network.presets.joined(separator: ", ")).")
     var model: String
 
     @Option(help: "The data: \(DatasetSource.forms.joined(separator: ", ")).")
@@ -46,8 +47,11 @@ struct Train: ParsableCommand {
     @Option(help: "The delta of the claim.")
     var delta: Double
 
-    @Option(help: "The clipping method: \(ClippingMethods.all.map(\.name).joined(separator: ", ")).")
-    var clipping = PerExampleClipping().name
+    @Option(help: "The clipping method: \(ClippingMethod.names).")
+    var clipping = ClippingMethod.auto
+
+    @Option(help: "The rule of the clip factor: abadi, automatic.")
+    var factor = ClipRule.abadi
 
     @Option(help: "The precision of products.")
     var precision = Precision.fp32
@@ -55,7 +59,7 @@ struct Train: ParsableCommand {
     @Option(help: "Threads that compute; by default one for each processor.")
     var workers: Int?
 
-    @Option(help: "Bytes for the whole process, for example 256MiB.")
+    @Option(help: "Bytes for the run, beyond the process and its data, for example 256MiB.")
     var memoryLimit: ByteSize?
 
     @Option(help: "Seed of the initial parameters; never of noise or sampling.")
@@ -73,15 +77,12 @@ struct Train: ParsableCommand {
     }
 
     func run() throws {
-        let base = ProcessMemory.resident() ?? 0
-        let datasetBytes = try DatasetSource.plannedBytes(data)
         let (train, test) = try DatasetSource.load(data)
-        let network = try Network.preset(model, input: Shape(train.exampleShape), classes: train.classes)
+        let base = ProcessMemory.resident()
+        let network = try ModelSource.load(model, input: Shape(train.exampleShape), classes: train.classes)
         let plan = try CentralPlan(
             configuration(network),
-            examples: train.count,
-            datasetBytes: datasetBytes,
-            baseBytes: base
+            examples: train.count
         )
 
         var bar = ProgressBar("training", total: plan.steps)
@@ -99,6 +100,7 @@ struct Train: ParsableCommand {
             data: data,
             precision: precision,
             seconds: (trained - start) / .seconds(1),
+            baseBytes: base,
             peakBytes: ProcessMemory.peak()
         )
         if let output { try ModelDirectory(output).write(plan, outcome) }
@@ -110,7 +112,7 @@ struct Train: ParsableCommand {
             network: network,
             clip: clip,
             noise: noiseMultiplier.map { .multiplier($0) } ?? .epsilon(epsilon ?? 0),
-            method: try ClippingMethods.named(clipping),
+            method: clipping,
             batch: batch,
             epochs: epochs,
             learningRate: learningRate,
@@ -118,7 +120,8 @@ struct Train: ParsableCommand {
             delta: delta,
             workers: workers ?? Machine.processors,
             memoryLimit: memoryLimit?.bytes,
-            seed: seed
+            seed: seed,
+            rule: factor
         )
     }
 }

@@ -34,6 +34,7 @@ struct TrainReport: Encodable {
     let testLoss: Double
     let samplesPerSecond: Double
     let seconds: Double
+    let baseMiB: Double?
     let peakMiB: Double?
     let planMiB: Double
     let physicalBatch: Int
@@ -41,7 +42,8 @@ struct TrainReport: Encodable {
     private enum CodingKeys: CodingKey {
         case model, data, parameters, clipping, precision, epsilon, epsilonClassic, epsilonAgainst, delta, deltaParts
         case unit, adjacency, sampling, samplingRate, accountant, conversion, order, noiseSecure, assumptions, steps
-        case noiseMultiplier, sensitivityInflation, testAccuracy, testLoss, samplesPerSecond, seconds, peakMiB, planMiB
+        case noiseMultiplier, sensitivityInflation, testAccuracy, testLoss, samplesPerSecond, seconds, baseMiB, peakMiB,
+            planMiB
         case physicalBatch
     }
 
@@ -49,6 +51,7 @@ struct TrainReport: Encodable {
 
     /// - Parameters:
     ///   - seconds: what the steps took, evaluation and loading apart.
+    ///   - baseBytes: of the process and its data before the run; nil where the kernel does not tell.
     ///   - peakBytes: of the whole process; nil where the kernel does not tell.
     init(
         _ plan: CentralPlan,
@@ -56,13 +59,14 @@ struct TrainReport: Encodable {
         data: String,
         precision: Precision,
         seconds: Double,
+        baseBytes: Int?,
         peakBytes: Int?
     ) {
         claim = plan.claim
         model = plan.configuration.network.name
         self.data = data
         parameters = plan.grid.dimension
-        clipping = plan.configuration.method.name
+        clipping = plan.configuration.method.rawValue
         self.precision = precision
         epsilon = claim.epsilon
         epsilonClassic = plan.classicClaim.epsilon
@@ -86,6 +90,7 @@ struct TrainReport: Encodable {
         // Expected examples: how many were really drawn is nobody's business.
         samplesPerSecond = plan.normaliser * Double(plan.steps) / max(seconds, 1e-9)
         self.seconds = seconds
+        baseMiB = baseBytes.map { Double($0) / 0x1p20 }
         peakMiB = peakBytes.map { Double($0) / 0x1p20 }
         planMiB = Double(plan.memory.totalBytes) / 0x1p20
         physicalBatch = plan.memory.physicalBatch
@@ -99,8 +104,9 @@ struct TrainReport: Encodable {
         table.row("test loss", testLoss.short)
         table.row("steps", "\(Decimal.grouped(steps)) in \(seconds.short) s")
         table.row("speed", "\(Decimal.grouped(Int(samplesPerSecond))) examples/s")
-        let peak = peakMiB.map { Decimal.text($0, digits: 1) } ?? "unknown"
-        table.row("memory", "\(peak) MiB peak, \(Decimal.text(planMiB, digits: 1)) MiB planned")
+        let run = peakMiB.flatMap { peak in baseMiB.map { peak - $0 } }
+        let peak = run.map { Decimal.text($0, digits: 1) } ?? "unknown"
+        table.row("memory", "\(peak) MiB for the run, \(Decimal.text(planMiB, digits: 1)) MiB planned")
         table.row("clipping", "\(clipping), sensitivity inflation \(sensitivityInflation)")
         table.row("noise multiplier", noiseMultiplier.short)
         for (label, value) in claim.rows { table.row(label, value) }

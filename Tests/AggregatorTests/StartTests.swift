@@ -28,6 +28,8 @@ struct StartTests {
             (good + "\n" + good.dropFirst(good.count - 60), "line"), (good + "\n[extra]", "unknown section [extra]"),
             (good + "\n[[population]]\nname = \"people\"\nepsilon = 1\ndelta = 0.1", "twice"),
             ("[server]\nstate = \"\(folder.file("server"))\"", "lacks a [[population]]"), ("server = [", "line 1"),
+            ("[!]", "line 1: expected a key"), ("a = ,", "line 1: expected a value"),
+            (replacing("listen =", "\"li\\u001b\\nsten\" ="), "unknown key li\u{FFFD}\u{FFFD}sten"),
         ] {
             try folder.put(text, in: "server.toml")
             let ended = try await Executable.run(
@@ -73,6 +75,7 @@ struct StartTests {
             ("clip = 0.5", "clip = 1e-300", "clip"), ("deadline-seconds = 30", "deadline-seconds = 0", "deadline"),
             ("sampling-rate = 0.05", "sampling-rate = 1e-30", "sampling"),
             ("sampling-rate = 0.05", "sampling-rate = nan", "sampling"),
+            ("sampling-rate = 0.05", "sampling-rate = # 0.05", "expected a value"),
         ] {
             try folder.put(good.replacing(old, with: new), in: "task.toml")
             let ended = try await Executable.run(

@@ -14,28 +14,6 @@ private func apply(_ x: [Float], _ kernel: (Span<Float>, inout MutableSpan<Float
 }
 
 @Suite struct ElementwiseTests {
-    /// Against the C library's tanh in Double, in units of the last place of the true value.
-    @Test func tanhIsWithinTwoUlp() {
-        let x = (0...200_000).map { Float($0) * 5e-5 } + testFloats(50_000, seed: 1, scale: 0.01)
-        let negative = x.map { -$0 }
-        for (value, result) in zip(x + negative, apply(x + negative, Elementwise.tanh)) {
-            let truth = tanh(Double(value))
-            #expect(abs(Double(result) - truth) <= 2 * Double(Float(truth).ulp), "tanh(\(value))")
-        }
-    }
-
-    @Test func tanhAtTheEnds() {
-        let y = apply([.infinity, -.infinity, .nan, 0, -0.0, 1e30, -20, .leastNonzeroMagnitude], Elementwise.tanh)
-        #expect(y[0] == 1 && y[1] == -1 && y[2].isNaN)
-        #expect(y[3].bitPattern == 0 && y[4].bitPattern == (-0.0 as Float).bitPattern)
-        #expect(y[5] == 1 && y[6] == -1 && y[7] == .leastNonzeroMagnitude)
-    }
-
-    @Test func reluKeepsNaN() {
-        let y = apply([-1, -0.0, 0, 2, .nan, .infinity, -.infinity], Elementwise.relu)
-        #expect(y[0] == 0 && y[1] == 0 && y[2] == 0 && y[3] == 2 && y[4].isNaN && y[5] == .infinity && y[6] == 0)
-    }
-
     @Test func softmaxGradient() {
         let logits: [Float] = [1, -2, 0.5, 100, 99]
         let gradient = apply(logits) { Elementwise.crossEntropyBackward(logits: $0, label: 4, into: &$1) }

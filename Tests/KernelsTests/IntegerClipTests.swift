@@ -15,6 +15,22 @@ import Testing
         return (q.read { q in q.indices.map { Int64(q[$0]) } }, outcome)
     }
 
+    /// The clipped vector by one pass into an accumulator that starts at zero.
+    private static func added(
+        _ x: [Float],
+        _ clip: IntegerClip,
+        _ width: Accumulator.Width = .wide,
+        squaredNorm: Double? = nil
+    ) -> (q: [Int64], outcome: IntegerClip.Outcome) {
+        let sum = Accumulator(count: x.count, width: width)
+        let squares = squaredNorm ?? Reductions.sumOfSquares(x.span)
+        let outcome = clip.add(gradient: x.span, squaredNorm: squares, to: sum)
+        var q = [Int64](repeating: 0, count: x.count)
+        var span = q.mutableSpan
+        sum.read(0..<x.count, into: &span)
+        return (q, outcome)
+    }
+
     private static var hostile: [(name: String, values: [Float])] {
         let count = 1003
         func single(_ value: Float) -> [Float] {
@@ -47,6 +63,44 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [1, 2, 31, 32, 1000, 123_457, 1 << 20, 1 << 30, 1 << 31, (1 << 44) + 1, 1 << 55] as [Int64],
+        [-100, -3, 0, 10, 20, 100]
+    )
+    func neverAboveTheBoundInOnePass(bound: Int64, gridExponent: Int) {
+        let clip = IntegerClip(bound: bound, gridExponent: gridExponent, dimension: 1003)
+        for (name, values) in Self.hostile {
+            let wide = Self.added(values, clip)
+            #expect(Self.squaredNorm(wide.q) <= UInt128(bound) * UInt128(bound), "\(name)")
+            if bound <= 1 << 30 { #expect(Self.added(values, clip, .narrow).q == wide.q, "\(name)") }
+        }
+    }
+
+    /// The bound does not rest on the norm that the caller gives; what is not added leaves no trace.
+    @Test(arguments: [0, 1e-300, 1e-9, 1e-3, 1, 1e9, 1e300, .infinity, .nan, -1], Accumulator.Width.allCases)
+    func neverAboveTheBoundWithAWrongNorm(squaredNorm: Double, width: Accumulator.Width) {
+        for bound in [1, 1000, 1 << 26, 1 << 30] as [Int64] {
+            let clip = IntegerClip(bound: bound, gridExponent: 20, dimension: 1003)
+            for (name, values) in Self.hostile {
+                let (q, outcome) = Self.added(values, clip, width, squaredNorm: squaredNorm)
+                #expect(Self.squaredNorm(q) <= UInt128(bound) * UInt128(bound), "\(name)")
+                #expect(!outcome.isZeroed || q.allSatisfy { $0 == 0 })
+            }
+        }
+    }
+
+    /// The shrink is that of whole numbers: sign(w) floor(|w| B / ceil(sqrt(Σ w²))), in pieces of any size.
+    @Test(arguments: Accumulator.Width.allCases) func shrinksExactly(width: Accumulator.Width) {
+        let x = testFloats(777, seed: 11, scale: 1000)
+        let clip = IntegerClip(bound: 12_345, gridExponent: 3, dimension: x.count)
+        let w = x.map { Int64(($0 * 8).rounded(.toNearestOrEven)) }
+        let root = UInt128(IntegerKernels.ceilingRoot(of: Self.squaredNorm(w)))
+        let truth = w.map { w in Int64(UInt128(w.magnitude) * 12_345 / root) * w.signum() }
+        let (q, outcome) = Self.added(x, clip, width, squaredNorm: 0)
+        #expect(q == truth)
+        #expect(outcome.isClipped)
+    }
+
     /// Vectors just around the clip norm, where only the integer step can keep the bound.
     @Test func neverAboveTheBoundNearIt() {
         for dimension in [1, 2, 3, 16, 17, 1000] {
@@ -57,6 +111,8 @@ import Testing
                 let clip = IntegerClip(bound: max(bound, 1), gridExponent: 10, dimension: dimension)
                 let (q, _) = Self.clipped(x, clip)
                 #expect(Self.squaredNorm(q) <= UInt128(clip.bound) * UInt128(clip.bound))
+                let onePass = Self.added(x, clip, .narrow).q
+                #expect(Self.squaredNorm(onePass) <= UInt128(clip.bound) * UInt128(clip.bound))
             }
         }
     }
@@ -71,9 +127,33 @@ import Testing
         let outcome = clip.add(Buffer(x), scratch: Buffer(count: x.count), to: sum)
         #expect(outcome.isZeroed && outcome.norm == 0)
         #expect(sum.read { sum in sum.indices.map { sum[$0] } } == start)
+        let onePass = Self.added(x, clip)
+        #expect(onePass.outcome == outcome && onePass.q.allSatisfy { $0 == 0 })
     }
 
     /// With and without one example the sums differ by exactly that example's integers, in any order of adding.
+    @Test func neighbouringAccumulatorsDifferByOneVector() {
+        let dimension = 777
+        let clip = IntegerClip(bound: 40_000, gridExponent: 12, dimension: dimension)
+        let examples = Self.hostile.map { Array($0.values.prefix(dimension)) }
+        func sum(_ order: [Int]) -> [Int64] {
+            let sum = Accumulator(count: dimension + 5, width: .narrow)
+            for index in order {
+                let x = examples[index]
+                _ = clip.add(gradient: x.span, squaredNorm: Reductions.sumOfSquares(x.span), to: sum, at: 5)
+            }
+            var values = [Int64](repeating: 0, count: dimension)
+            var span = values.mutableSpan
+            sum.read(5..<(dimension + 5), into: &span)
+            return values
+        }
+        let all = sum(Array(examples.indices))
+        for left in examples.indices {
+            let rest = sum(examples.indices.reversed().filter { $0 != left })
+            #expect(zip(all, rest).map { $0 - $1 } == Self.added(examples[left], clip).q)
+        }
+    }
+
     @Test func neighbouringSumsDifferByOneVector() {
         let dimension = 777
         let clip = IntegerClip(bound: 40_000, gridExponent: 12, dimension: dimension)
@@ -93,7 +173,8 @@ import Testing
         }
     }
 
-    /// |q g - ideal| <= g (sqrt d + 1), with the ideal x min(1, B g / |x|): what the scaling promises in accuracy.
+    /// |q g - ideal| <= g (sqrt d + B 2^-21), with the ideal x min(1, B g / |x|): what the scaling promises in
+    /// accuracy.
     @Test(arguments: [1e-30, 1e-3, 1, 30, 1e30] as [Float], [14, 22])
     func closeToTheIdeal(scale: Float, gridExponent: Int) {
         let dimension = 26_010
@@ -102,14 +183,15 @@ import Testing
         let x = testFloats(dimension, seed: 5, scale: scale)
         let norm = x.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
         let factor = min(1, Double(clip.bound) * g / norm)
-        let (q, outcome) = Self.clipped(x, clip)
-        let error = zip(x, q).reduce(0.0) { sum, pair in
-            let difference = Double(pair.0) * factor - Double(pair.1) * g
-            return sum + difference * difference
-        }.squareRoot()
-        #expect(error <= g * (Double(dimension).squareRoot() + 1))
-        #expect(abs(outcome.norm - norm) <= 1e-12 * norm)
-        #expect(outcome.isClipped == (norm > clip.target))
+        for (q, outcome) in [Self.clipped(x, clip), Self.added(x, clip), Self.added(x, clip, .narrow)] {
+            let error = zip(x, q).reduce(0.0) { sum, pair in
+                let difference = Double(pair.0) * factor - Double(pair.1) * g
+                return sum + difference * difference
+            }.squareRoot()
+            #expect(error <= g * (Double(dimension).squareRoot() + Double(clip.bound) * 0x1p-21))
+            #expect(abs(outcome.norm - norm) <= 1e-12 * norm)
+            #expect(outcome.isClipped == (norm > clip.target))
+        }
     }
 
     /// Rounding is to the nearest integer, ties to even, where nothing is clipped.
@@ -117,6 +199,7 @@ import Testing
         let x: [Float] = [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999997, 7, -3.75]
         let clip = IntegerClip(bound: 1000, gridExponent: 0, dimension: x.count)
         #expect(Self.clipped(x, clip).q == [0, 2, 2, 0, -2, -2, 0, 7, -4])
+        #expect(Self.added(x, clip).q == [0, 2, 2, 0, -2, -2, 0, 7, -4])
     }
 
     @Test func rootsAndSquaresAreExact() {
@@ -135,5 +218,6 @@ import Testing
     @Test func emptyVector() {
         let clip = IntegerClip(bound: 1, gridExponent: 0, dimension: 0)
         #expect(Self.clipped([], clip).q.isEmpty)
+        #expect(Self.added([], clip).q.isEmpty)
     }
 }

@@ -4,110 +4,80 @@ import Kernels
 import TestKit
 import Testing
 
-@Suite struct ProductTests {
-    private static func product(
-        _ a: [Float],
-        _ aLayout: MatrixLayout,
-        _ b: [Float],
-        _ bLayout: MatrixLayout,
-        rows: Int,
-        inner: Int,
-        columns: Int
-    ) -> [Double] {
-        func element(_ x: [Float], _ layout: MatrixLayout, _ row: Int, _ column: Int) -> Double {
-            Double(layout.isTransposed ? x[column * layout.stride + row] : x[row * layout.stride + column])
-        }
-        return (0..<rows * columns).map { index in
-            (0..<inner).reduce(0.0) { sum, k in
-                sum + element(a, aLayout, index / columns, k) * element(b, bLayout, k, index % columns)
+/// A matrix with gaps between its rows, which hold NaN, behind some NaN.
+private func view(rows: Int, columns: Int, seed: UInt64, gap: Int = 3) -> MatrixView {
+    let (offset, stride) = (5, columns + gap)
+    let values = testFloats(rows * columns, seed: seed)
+    var padded = [Float](repeating: .nan, count: offset + rows * stride)
+    for row in 0..<rows {
+        for column in 0..<columns { padded[offset + row * stride + column] = values[row * columns + column] }
+    }
+    return MatrixView(Buffer(padded), offset: offset, rows: rows, columns: columns, stride: stride)
+}
+
+extension MatrixView {
+    fileprivate subscript(row: Int, column: Int) -> Float {
+        buffer.read { $0[offset + row * stride + column] }
+    }
+
+    fileprivate func bits(_ row: Int) -> [UInt32] { (0..<columns).map { self[row, $0].bitPattern } }
+
+    /// Whether what lies before the matrix and between its rows is still NaN.
+    fileprivate var isUntouchedAround: Bool {
+        buffer.read { elements in
+            elements.indices.allSatisfy { index in
+                let place = index - offset
+                let isInside = place >= 0 && place < rows * stride && place % stride < columns
+                return isInside || elements[index].isNaN
             }
         }
     }
+}
 
+extension MatrixOperand {
+    fileprivate subscript(row: Int, column: Int) -> Double {
+        Double(isTransposed ? view[column, row] : view[row, column])
+    }
+}
+
+/// a b, element by element in Double.
+private func product(_ a: MatrixOperand, _ b: MatrixOperand, _ row: Int, _ column: Int, _ inner: Int) -> Double {
+    (0..<inner).reduce(0.0) { $0 + a[row, $1] * b[$1, column] }
+}
+
+@Suite struct MatrixProductTests {
     @Test(arguments: [(1, 1, 1), (3, 5, 2), (16, 64, 196), (33, 17, 10)], [false, true])
     func matchesTheDefinition(size: (Int, Int, Int), isTransposed: Bool) {
         let (rows, inner, columns) = size
-        let a = MatrixLayout(
-            rows: isTransposed ? inner : rows,
-            columns: isTransposed ? rows : inner,
-            stride: max(rows, inner) + 3,
-            isTransposed: isTransposed
-        )
-        let b = MatrixLayout(
-            rows: isTransposed ? inner : columns,
-            columns: isTransposed ? columns : inner,
-            isTransposed: !isTransposed
-        )
-        let (x, y) = (testFloats(a.extent, seed: 1), testFloats(b.extent, seed: 2))
-        let stride = columns + 2
-        var c = [Float](repeating: .nan, count: rows * stride)
-        var span = c.mutableSpan
-        MatrixProduct.multiply(x.span, a, y.span, b, into: &span, stride: stride)
-        let truth = Self.product(x, a, y, b, rows: rows, inner: inner, columns: columns)
-        for row in 0..<rows {
-            for column in 0..<columns {
-                #expect(abs(Double(c[row * stride + column]) - truth[row * columns + column]) < 1e-4)
+        let a = isTransposed ? view(rows: inner, columns: rows, seed: 1) : view(rows: rows, columns: inner, seed: 1)
+        let b =
+            isTransposed ? view(rows: inner, columns: columns, seed: 2) : view(rows: columns, columns: inner, seed: 2)
+        let left = MatrixOperand(a, isTransposed: isTransposed)
+        let right = MatrixOperand(b, isTransposed: !isTransposed)
+        let c = view(rows: rows, columns: columns, seed: 3)
+        c.buffer.fill(.nan)
+        for factor in [1.0, 2] {
+            MatrixProduct.multiply(left, right, into: c, accumulate: factor == 2)
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    let truth = factor * product(left, right, row, column, inner)
+                    #expect(abs(Double(c[row, column]) - truth) < 1e-4)
+                }
             }
-            #expect(c[row * stride + columns].isNaN, "what lies between the rows is not touched")
+            #expect(c.isUntouchedAround)
         }
     }
 
-    @Test(arguments: [(64, 10), (512, 32), (32, 10), (784, 512), (3, 2), (257, 33)], [false, true])
-    func rowsDependOnThemselvesAlone(size: (Int, Int), isTransposed: Bool) {
-        let (inner, columns) = size
-        let library = RowProduct(inner: inner, columns: columns, isTransposed: isTransposed)
-        let fixed = RowProduct(
-            inner: inner,
-            columns: columns,
-            isTransposed: isTransposed,
-            method: .fixedOrder
-        )
-        let weight = testFloats(inner * columns, seed: 3)
-        let probe = testFloats(inner, seed: 4)
-        let truth = (0..<columns).map { column in
-            (0..<inner).reduce(0.0) { sum, k in
-                sum + Double(probe[k])
-                    * Double(isTransposed ? weight[column * inner + k] : weight[k * columns + column])
-            }
-        }
-        for product in [library, fixed] {
-            var expected: [UInt32]?
-            for place in [0, 1, 2, 7, 15, 16, 30, 31] {
-                for neighbour in [0, .nan, .infinity, -1e30, 0.3] as [Float] {
-                    var a = [Float](repeating: neighbour, count: RowProduct.rows * inner)
-                    a.replaceSubrange(place * inner..<(place + 1) * inner, with: probe)
-                    var c = [Float](repeating: .nan, count: RowProduct.rows * columns)
-                    var span = c.mutableSpan
-                    product.multiply(a.span, stride: inner, weight.span, into: &span, stride: columns)
-                    let row = c[place * columns..<(place + 1) * columns]
-                    expected = expected ?? row.map(\.bitPattern)
-                    #expect(row.map(\.bitPattern) == expected, "place \(place), neighbours \(neighbour)")
-                    for (value, truth) in zip(row, truth) {
-                        #expect(abs(Double(value) - truth) < 1e-4)
-                    }
-                }
-            }
+    @Test func sizesThatDifferTrap() async {
+        await #expect(processExitsWith: .failure) {
+            let square = MatrixView(Buffer([1, 2, 3, 4]), rows: 2, columns: 2)
+            MatrixProduct.multiply(square.asIs, square.asIs, into: MatrixView(Buffer(count: 1), rows: 1, columns: 1))
         }
     }
 
-    @Test(arguments: RowProduct.Method.allCases, [false, true])
-    func methodsComputeTheSameProduct(method: RowProduct.Method, isTransposed: Bool) {
-        let (inner, columns, aStride, cStride) = (37, 19, 48, 32)
-        let product = RowProduct(inner: inner, columns: columns, isTransposed: isTransposed, method: method)
-        let a = testFloats(RowProduct.rows * aStride, seed: 5)
-        let b = testFloats(inner * columns, seed: 6)
-        var c = [Float](repeating: .infinity, count: RowProduct.rows * cStride)
-        var span = c.mutableSpan
-        product.multiply(a.span, stride: aStride, b.span, into: &span, stride: cStride)
-        for row in 0..<RowProduct.rows {
-            for column in 0..<columns {
-                let truth = (0..<inner).reduce(0.0) { sum, k in
-                    sum + Double(a[row * aStride + k])
-                        * Double(b[isTransposed ? column * inner + k : k * columns + column])
-                }
-                #expect(abs(Double(c[row * cStride + column]) - truth) < 1e-5)
-            }
-            #expect(c[row * cStride + columns] == .infinity, "what lies between the rows is not touched")
+    @Test func leavingTheBufferTraps() async {
+        await #expect(processExitsWith: .failure) {
+            _ = MatrixView(Buffer<Float>(count: 6), offset: 1, rows: 2, columns: 3)
         }
     }
 
@@ -116,13 +86,114 @@ import Testing
         #expect(Processor.description.hasPrefix("OpenBLAS "))
         #expect(Processor.description.split(separator: " ").count == 3)
     }
+}
 
-    @Test func sizesThatDifferTrap() async {
-        await #expect(processExitsWith: .failure) {
-            var c: [Float] = [0]
-            var span = c.mutableSpan
-            let layout = MatrixLayout(rows: 2, columns: 2)
-            MatrixProduct.multiply([1, 2, 3, 4].span, layout, [1, 2, 3, 4].span, layout, into: &span)
+@Suite struct FixedOrderProductTests {
+    static let sizes = [
+        (1, 1, 1), (1, 200, 3), (3, 5, 2), (6, 128, 16), (7, 129, 17), (16, 64, 196), (33, 300, 47), (13, 1, 33),
+    ]
+
+    /// The sum that the documentation promises, term by term.
+    private static func element(
+        _ a: MatrixOperand,
+        _ b: MatrixView,
+        _ row: Int,
+        _ column: Int,
+        _ start: Float?
+    ) -> Float {
+        let terms = FixedOrderProduct.blockTerms
+        var sum = start
+        for first in stride(from: 0, to: b.rows, by: terms) {
+            var block: Float = 0
+            for k in first..<min(b.rows, first + terms) {
+                block.addProduct(Float(a[row, k]), b[k, column])
+            }
+            sum = sum.map { $0 + block } ?? block
         }
+        return sum ?? 0
+    }
+
+    @Test(arguments: sizes, [false, true])
+    func orderIsFixed(size: (Int, Int, Int), isTransposed: Bool) {
+        let (rows, inner, columns) = size
+        let a = isTransposed ? view(rows: inner, columns: rows, seed: 1) : view(rows: rows, columns: inner, seed: 1)
+        let left = MatrixOperand(a, isTransposed: isTransposed)
+        let right = view(rows: inner, columns: columns, seed: 2)
+        for accumulate in [false, true] {
+            let start = view(rows: rows, columns: columns, seed: 3)
+            let truth = (0..<rows).map { row in
+                (0..<columns).map { column in
+                    Self.element(left, right, row, column, accumulate ? start[row, column] : nil).bitPattern
+                }
+            }
+            for level in 0...FixedOrderProduct.level {
+                let c = view(rows: rows, columns: columns, seed: 3)
+                if !accumulate { c.buffer.fill(.nan) }
+                FixedOrderProduct.multiply(left, right, into: c, accumulate: accumulate, level: level)
+                #expect((0..<rows).map { c.bits($0) } == truth, "level \(level), accumulate \(accumulate)")
+                #expect(c.isUntouchedAround)
+            }
+        }
+    }
+
+    @Test(arguments: [(1, 1), (8, 8), (7, 33), (64, 20)])
+    func transposes(size: (Int, Int)) {
+        let matrix = view(rows: size.0, columns: size.1, seed: 1)
+        let turned = view(rows: size.1, columns: size.0, seed: 2)
+        turned.assignTransposed(matrix)
+        for row in 0..<size.0 {
+            for column in 0..<size.1 { #expect(turned[column, row] == matrix[row, column]) }
+        }
+        #expect(turned.isUntouchedAround)
+    }
+}
+
+@Suite struct RowProductTests {
+    @Test(arguments: [(64, 10), (512, 32), (32, 10), (784, 512), (3, 2), (257, 33)], [false, true])
+    func rowsDependOnThemselvesAlone(size: (Int, Int), isTransposed: Bool) {
+        let (inner, columns) = size
+        let product = RowProduct(inner: inner, columns: columns, isTransposed: isTransposed)
+        let weight = MatrixView(
+            Buffer(testFloats(inner * columns, seed: 3)),
+            rows: isTransposed ? columns : inner,
+            columns: isTransposed ? inner : columns
+        )
+        let right = MatrixOperand(weight, isTransposed: isTransposed)
+        let probe = testFloats(inner, seed: 4)
+        let alone = MatrixView(Buffer(probe), rows: 1, columns: inner)
+        let truth = (0..<columns).map { MatrixOperand(alone).dot(right, column: $0) }
+        let scratch = Buffer<Float>(count: product.scratchCount)
+        var expected: [UInt32]?
+        for (rows, place) in [(1, 0), (2, 1), (5, 0), (5, 4), (7, 6), (16, 15), (33, 17), (33, 32)] {
+            for neighbour in [0, .nan, .infinity, -1e30, 0.3] as [Float] {
+                var values = [Float](repeating: neighbour, count: rows * inner)
+                values.replaceSubrange(place * inner..<(place + 1) * inner, with: probe)
+                let a = MatrixView(Buffer(values), rows: rows, columns: inner)
+                let c = MatrixView(Buffer(count: rows * columns), rows: rows, columns: columns)
+                c.buffer.fill(.nan)
+                product.multiply(a, weight, into: c, rows: rows, scratch: scratch, scratchOffset: 0)
+                expected = expected ?? c.bits(place)
+                #expect(c.bits(place) == expected, "row \(place) of \(rows), neighbours \(neighbour)")
+            }
+        }
+        for (bits, truth) in zip(expected ?? [], truth) {
+            #expect(abs(Double(Float(bitPattern: bits)) - truth) < 1e-4)
+        }
+    }
+
+    @Test func rowsBeyondAreNotTouched() {
+        let product = RowProduct(inner: 4, columns: 3, isTransposed: false)
+        let c = MatrixView(Buffer([Float](repeating: 7, count: 9)), rows: 3, columns: 3)
+        let a = view(rows: 3, columns: 4, seed: 1)
+        let b = view(rows: 4, columns: 3, seed: 2)
+        product.multiply(a, b, into: c, rows: 2, scratch: Buffer(count: 0), scratchOffset: 0)
+        #expect((0..<3).allSatisfy { c[2, $0] == 7 && c[1, $0] != 7 })
+    }
+}
+
+extension MatrixOperand {
+    /// The element of a product with one row.
+    fileprivate func dot(_ right: MatrixOperand, column: Int) -> Double {
+        product(self, right, 0, column, view.columns)
     }
 }

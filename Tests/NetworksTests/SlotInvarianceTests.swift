@@ -16,8 +16,8 @@ import Testing
     private static func bench(_ index: Int) -> (Workbench, [[Float]], [Int32]) {
         let network = TestNetworks.all[index].network
         let bench = Workbench(network, parameters: network.initialParameters(seed: 7))
-        let examples = (0..<Network.tileRows).map { testFloats(network.input.count, seed: UInt64($0)) }
-        return (bench, examples, (0..<Network.tileRows).map { Int32($0) % labelCount })
+        let examples = (0..<Workbench.rows).map { testFloats(network.input.count, seed: UInt64($0)) }
+        return (bench, examples, (0..<Workbench.rows).map { Int32($0) % labelCount })
     }
 
     @Test(arguments: TestNetworks.all.indices)
@@ -29,7 +29,7 @@ import Testing
         let logits = Self.bits(bench.execution.logits(example: 0))
         for place in [0, 1, 2, 3, 13, 30, 31] {
             for neighbour in [0, .nan, .infinity, 1e30, -.greatestFiniteMagnitude] as [Float] {
-                var tile = [[Float]](repeating: [Float](repeating: neighbour, count: count), count: Network.tileRows)
+                var tile = [[Float]](repeating: [Float](repeating: neighbour, count: count), count: Workbench.rows)
                 tile[place] = examples[0]
                 bench.run(tile, labels: labels.map { _ in labels[0] })
                 #expect(Self.bits(bench.gradient(place)) == expected, "place \(place), neighbours \(neighbour)")
@@ -65,7 +65,7 @@ import Testing
         let part = Array(examples.prefix(3))
         bench.run(part, labels: Array(labels.prefix(3)))
         let expected = (0..<3).map { Self.bits(bench.gradient($0)) }
-        let bad = [[Float]](repeating: [Float](repeating: .nan, count: examples[0].count), count: Network.tileRows)
+        let bad = [[Float]](repeating: [Float](repeating: .nan, count: examples[0].count), count: Workbench.rows)
         bench.run(bad, labels: labels)
         bench.run(part, labels: Array(labels.prefix(3)))
         #expect((0..<3).map { Self.bits(bench.gradient($0)) } == expected)

@@ -5,30 +5,82 @@ import Networks
 
 /// One network with parameters, run on whole arrays.
 struct Workbench {
+    /// The most examples of a tile.
+    static let rows = 32
+
     let network: Network
+    /// Holds logits and losses of the last run.
     let execution: NetworkExecution
     let parameters: Buffer<Float>
+    private let training: NetworkExecution
+    private let collector: ExampleGradients
 
-    init(_ network: Network, parameters: [Float]) {
+    init(_ network: Network, parameters: [Float], rows: Int = rows) {
         self.network = network
-        execution = NetworkExecution(network)
+        execution = NetworkExecution(network, schedule: .forward, capacity: rows)
+        training = NetworkExecution(network, schedule: .streamed, capacity: rows)
+        collector = ExampleGradients(network, rows: rows)
         self.parameters = Buffer(parameters)
     }
 
-    /// Loads the examples and runs forward and backward.
-    func run(_ examples: [[Float]], labels: [Int32]) {
-        execution.load(examples: examples.count) { index, row in
-            for k in row.indices { row[k] = examples[index][k] }
+    /// Loads the examples and runs forward and, where `gradients`, backward.
+    func run(_ examples: [[Float]], labels: [Int32], gradients: Bool = true) {
+        for execution in gradients ? [execution, training] : [execution] {
+            execution.load(examples: examples.count) { index, row in
+                for k in row.indices { row[k] = examples[index][k] }
+                return 0
+            }
         }
-        execution.forward(parameters: parameters)
-        execution.backward(labels: labels, parameters: parameters)
+        execution.run(parameters: parameters)
+        if gradients { training.run(parameters: parameters, labels: labels, visitor: collector) }
     }
 
+    /// An example's gradient, in the order of the flat vector.
     func gradient(_ example: Int) -> [Float] {
-        let gradient = Buffer([Float](repeating: .nan, count: network.parameterCount))
-        execution.gradient(example: example, into: gradient)
-        return gradient.read { span in span.indices.map { span[$0] } }
+        collector.gradients[example].read { span in span.indices.map { span[$0] } }
     }
+}
+
+/// Makes every example's whole gradient of what a schedule lends.
+final class ExampleGradients: GradientVisitor {
+    let gradients: [Buffer<Float>]
+    private let network: Network
+
+    init(_ network: Network, rows: Int) {
+        self.network = network
+        gradients = (0..<rows).map { _ in Buffer(count: network.parameterCount) }
+    }
+
+    func visit(node: Int, pass: Int, tile: Tile, parameters: Buffer<Float>) {
+        let operation = network.nodes[node].operation
+        for example in 0..<tile.examples {
+            let gradient = gradients[example]
+            gradient.clear(tile.parameterOffset..<tile.parameterOffset + operation.parameterCount)
+            operation.visitDirectGradient(example: example, tile, parameters: parameters) { offset, values in
+                gradient.write(offset..<offset + values.count) { Elementwise.copy(values, into: &$0) }
+            }
+            for (index, product) in operation.products.enumerated() {
+                let start = tile.parameterOffset + operation.offset(ofParameter: product.parameter)
+                for group in 0..<product.groups {
+                    let operands = operation.operands(index, group: group, examples: example..<example + 1, tile)
+                    let target = MatrixView(
+                        gradient,
+                        offset: start + group * product.rows * product.columns,
+                        rows: product.rows,
+                        columns: product.columns
+                    )
+                    MatrixProduct.multiply(operands.errors.transposed, operands.inputs.asIs, into: target)
+                }
+            }
+        }
+    }
+
+    func end(pass: Int, examples: Int) {}
+}
+
+extension Operation {
+    /// Floats of all parameters.
+    fileprivate var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.count } }
 }
 
 /// Networks that have every operation, with strides, paddings and shapes that differ; those of make_fixtures.py.

@@ -76,13 +76,11 @@ import Training
     @Test func memoryLimitTakesWorkersAndThenRefuses() throws {
         let free = try plan(configuration(workers: 4)).memory
         #expect(free.workers == 4)
-        #expect(free.physicalBatch == 128)
-        let two = try plan(configuration(workers: 2)).memory.totalBytes
-        let limited = try plan(configuration(workers: 4, memoryLimit: two + 1)).memory
-        #expect(limited.workers == 2)
-        #expect(limited.physicalBatch == 64)
+        #expect(free.physicalBatch == 4 * free.clipping.capacity)
         let smallest = free.smallestLimitBytes
-        #expect(try plan(configuration(workers: 4, memoryLimit: smallest)).memory.workers == 1)
+        let limited = try plan(configuration(workers: 4, memoryLimit: smallest)).memory
+        #expect(limited.workers == 1)
+        #expect(limited.totalBytes == smallest)
         #expect(throws: TrainingError.memoryLimit(limit: smallest - 1, smallest: smallest)) {
             try plan(configuration(workers: 4, memoryLimit: smallest - 1))
         }

@@ -3,6 +3,7 @@
 import Accounting
 import Kernels
 import Networks
+import Randomness
 import Testing
 import Training
 
@@ -44,8 +45,11 @@ import Training
         let indices = Array(100..<181)
         let summer = try bench.summer(workers: 2)
         func sum(_ indices: [Int]) -> [Int64] {
-            summer.run(indices, of: bench.train, parameters: bench.parameters)
-            return summer.sum.elements
+            var keys = InsecureTestStream(seed: 0)
+            summer.clear()
+            summer.take(indices, keysFrom: &keys)
+            summer.run(of: bench.train, parameters: bench.parameters)
+            return summer.integers
         }
         let all = sum(indices)
         for position in [0, 1, 31, 32, 63, 64, 80] {
@@ -53,7 +57,7 @@ import Training
             let removed = fewer.remove(at: position)
             let difference = zip(all, sum(fewer)).map { $0 - $1 }
             #expect(difference == sum([removed]))
-            let bound = Int128(summer.certificate.bound)
+            let bound = Int128(bench.grid.bound)
             #expect(sumOfSquares(difference) <= bound * bound)
             #expect(sumOfSquares(difference) > 0)
         }
@@ -84,7 +88,7 @@ import Training
 
     @Test func certificateIsExact() throws {
         let bench = try Bench()
-        let certificate = try bench.summer().certificate
+        let certificate = try bench.plan().certified()
         #expect(certificate.inflation == 1)
         #expect(certificate.bound == bench.grid.bound)
         #expect(certificate.gridExponent == bench.grid.exponent)
@@ -95,19 +99,18 @@ import Training
         let bench = try Bench()
         let grid = try CertifiedGrid(clip: 1, dimension: 651)
         #expect(throws: TrainingError.self) {
-            try GradientSummer(
-                network: bench.network,
-                grid: grid,
-                method: PerExampleClipping(),
-                pool: WorkerPool(workers: 1)
-            )
+            try ClippingPlan(.perExample, network: bench.network, grid: grid)
         }
     }
 
     @Test func methodsAreFoundByName() throws {
-        #expect(try ClippingMethods.named("per-example").name == "per-example")
-        #expect(throws: TrainingError.unknownClipping(name: "ghost-ish", known: ["per-example"])) {
-            try ClippingMethods.named("ghost-ish")
+        for method in ClippingMethod.allCases { #expect(try ClippingMethod.named(method.rawValue) == method) }
+        let known = [
+            "none", "per-example", "exact", "ghost", "mixed-ghost", "book-keeping", "book-keeping-mix", "per-layer",
+            "auto",
+        ]
+        #expect(throws: TrainingError.unknownClipping(name: "ghost-ish", known: known)) {
+            try ClippingMethod.named("ghost-ish")
         }
     }
 }

@@ -5,6 +5,7 @@ import Datasets
 import Kernels
 import Noise
 import Randomness
+import Synchronization
 import TestKit
 import Testing
 import Training
@@ -39,10 +40,20 @@ private struct Refusal: Error {}
     }
 
     private func summer() throws -> GradientSummer {
-        try GradientSummer(network: bench.network, grid: bench.grid, method: PerExampleClipping(), pool: pool)
+        GradientSummer(try bench.plan(), pool: pool)
     }
 
     private func elements(_ span: Span<Int64>) -> [Int64] { span.indices.map { span[$0] } }
+
+    /// Commits, and gathers the pieces of the released sum.
+    private func release(
+        _ step: consuming LogicalStep<CentralRelease>,
+        account: (PrivacyEvent) -> Void = { _ in }
+    ) -> [Int64] {
+        let released = Buffer<Int64>(count: bench.grid.dimension)
+        step.commit(account: account) { released.put($1, at: $0) }
+        return released.elements
+    }
 
     @Test func releasesClippedSumPlusNoiseOnce() throws {
         let workspace = try workspace(ConstantNoise(value: 7))
@@ -58,10 +69,10 @@ private struct Refusal: Error {}
             coins: &coins
         )
         step.sum(parameters: bench.parameters)
-        let released = step.commit(account: { events.append($0) }, releasedSum: elements)
+        let released = release(step) { events.append($0) }
         #expect(try released == bench.sum(drawn).map { $0 + 7 })
         #expect(events == [.poissonSampled(rate: sampler.rate, event: release)])
-        #expect(workspace.summer.sum.elements.allSatisfy { $0 == 0 })
+        #expect(workspace.summer.integers.allSatisfy { $0 == 0 })
     }
 
     @Test func shareIsTheClippedSumWithoutNoise() throws {
@@ -81,7 +92,7 @@ private struct Refusal: Error {}
         let share = step.commit(account: { _ in accounted += 1 }, clippedSum: elements)
         #expect(try share == bench.sum(drawn))
         #expect(accounted == 1)
-        #expect(workspace.summer.sum.elements.allSatisfy { $0 == 0 })
+        #expect(workspace.summer.integers.allSatisfy { $0 == 0 })
     }
 
     @Test func emptyDrawIsNoiseAloneAndAccounted() throws {
@@ -98,7 +109,7 @@ private struct Refusal: Error {}
                 coins: &coins
             )
             step.sum(parameters: bench.parameters)
-            let released = step.commit(account: { events.append($0) }, releasedSum: elements)
+            let released = release(step) { events.append($0) }
             #expect(released.allSatisfy { $0 == -3 })
         }
         #expect(events.count == 3)
@@ -115,7 +126,7 @@ private struct Refusal: Error {}
             coins: &coins
         )
         step.sum(parameters: bench.parameters)
-        #expect(step.commit(account: { _ in }, releasedSum: elements).allSatisfy { $0 == 2 })
+        #expect(release(step).allSatisfy { $0 == 2 })
     }
 
     @Test func leavingEarlyLeavesNothing() throws {
@@ -127,16 +138,16 @@ private struct Refusal: Error {}
         func leave() throws {
             var step = open()
             step.sum(parameters: bench.parameters)
-            #expect(workspace.summer.sum.elements.contains { $0 != 0 })
+            #expect(workspace.summer.integers.contains { $0 != 0 })
             throw Refusal()
         }
         #expect(throws: Refusal.self) { try leave() }
-        #expect(workspace.summer.sum.elements.allSatisfy { $0 == 0 })
+        #expect(workspace.summer.integers.allSatisfy { $0 == 0 })
 
         var discarded = open()
         discarded.sum(parameters: bench.parameters)
         discarded.discard()
-        #expect(workspace.summer.sum.elements.allSatisfy { $0 == 0 })
+        #expect(workspace.summer.integers.allSatisfy { $0 == 0 })
     }
 
     @Test func refusedAccountingReleasesNothing() throws {
@@ -150,14 +161,17 @@ private struct Refusal: Error {}
             coins: &coins
         )
         step.sum(parameters: bench.parameters)
-        var released = false
+        let released = Atomic<Bool>(false)
         do throws(Refusal) {
-            try step.commit(account: { (_) throws(Refusal) in throw Refusal() }, releasedSum: { _ in released = true })
+            try step.commit(account: { (_) throws(Refusal) in throw Refusal() }) { _, _ in
+                released.store(true, ordering: .relaxed)
+            }
             Issue.record("the refusal was lost")
         } catch {
-            #expect(!released)
+            let wasReleased = released.load(ordering: .relaxed)
+            #expect(!wasReleased)
         }
-        #expect(workspace.summer.sum.elements.allSatisfy { $0 == 0 })
+        #expect(workspace.summer.integers.allSatisfy { $0 == 0 })
     }
 
     /// With zero gradients a release is noise alone. Σ z²/σ² over 100 steps of 650 coordinates is chi-squared with 65,000
@@ -178,7 +192,7 @@ private struct Refusal: Error {}
                 coins: &coins
             )
             step.sum(parameters: bench.parameters)
-            for value in step.commit(account: { _ in }, releasedSum: elements) {
+            for value in release(step) {
                 squares += Double(value) * Double(value) / mechanism.variance
                 count += 1
             }
@@ -189,16 +203,22 @@ private struct Refusal: Error {}
         #expect(squares > Statistics.chiSquareQuantile(degrees: count, upperTail: 1 - tail))
     }
 
-    @Test func noiseIsFreshInEveryStepAndWorker() throws {
-        let noise = NoiseVector(try DiscreteGaussian(multiple: 1 << 20), dimension: 400, pool: pool)
-        noise.draw()
-        let first = noise.values.elements
-        noise.draw()
-        let second = noise.values.elements
-        // Two of a million values spread over 2^26: equal halves or equal steps do not happen by chance.
+    /// Two of a million values spread over 2^26: equal pieces or equal steps do not happen by chance.
+    @Test func noiseIsFreshInEveryStepAndPiece() throws {
+        let bench = try Bench("mlp")
+        let summer = GradientSummer(try bench.plan(), pool: pool)
+        let noise = NoiseSources(try DiscreteGaussian(multiple: 1 << 20), pool: pool)
+        func draw() -> [Int64] {
+            summer.clear()
+            noise.add(to: summer)
+            return summer.integers
+        }
+        let (first, second) = (draw(), draw())
         #expect(first != second)
-        #expect(Array(first[..<200]) != Array(first[200...]))
-        noise.clear()
-        #expect(noise.values.elements.allSatisfy { $0 == 0 })
+        // Workers draw at most 8192 values at a time.
+        let pieces = stride(from: 0, to: first.count - 400, by: 400).map { Array(first[$0..<$0 + 400]) }
+        #expect(Set(pieces).count == pieces.count)
+        summer.clear()
+        #expect(summer.integers.allSatisfy { $0 == 0 })
     }
 }

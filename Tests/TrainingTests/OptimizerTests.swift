@@ -9,14 +9,14 @@ import Training
 
     @Test func momentumIsPyTorchs() throws {
         let expected = try TrainingFixture.load().momentum
-        var optimizer = try MomentumSGD(
+        let optimizer = try MomentumSGD(
             dimension: expected.start.count,
             learningRate: expected.learningRate,
             momentum: expected.momentum
         )
         var parameters = expected.start
         for (sum, after) in zip(expected.sums, expected.parameters) {
-            step(&optimizer, &parameters, sum, scale: expected.scale)
+            step(optimizer, &parameters, sum, scale: expected.scale)
             for (found, value) in zip(parameters, after) { #expect(abs(found - value) < tolerance) }
         }
         for (found, value) in zip(optimizer.state, expected.velocity) { #expect(abs(found - value) < tolerance) }
@@ -24,23 +24,23 @@ import Training
 
     @Test func stateSurvivesARestart() throws {
         let expected = try TrainingFixture.load().momentum
-        var whole = try MomentumSGD(dimension: 5, learningRate: 0.5, momentum: 0.9)
+        let whole = try MomentumSGD(dimension: 5, learningRate: 0.5, momentum: 0.9)
         var parameters = expected.start
-        for sum in expected.sums[..<3] { step(&whole, &parameters, sum, scale: expected.scale) }
+        for sum in expected.sums[..<3] { step(whole, &parameters, sum, scale: expected.scale) }
 
-        var resumed = try MomentumSGD(dimension: 5, learningRate: 0.5, momentum: 0.9)
+        let resumed = try MomentumSGD(dimension: 5, learningRate: 0.5, momentum: 0.9)
         try resumed.restore(whole.state)
         var resumedParameters = parameters
         for sum in expected.sums[3...] {
-            step(&whole, &parameters, sum, scale: expected.scale)
-            step(&resumed, &resumedParameters, sum, scale: expected.scale)
+            step(whole, &parameters, sum, scale: expected.scale)
+            step(resumed, &resumedParameters, sum, scale: expected.scale)
         }
         #expect(parameters == resumedParameters)
         #expect(whole.state == resumed.state)
     }
 
     @Test func foreignStateIsRefused() throws {
-        var optimizer = try MomentumSGD(dimension: 3, learningRate: 0.5, momentum: 0.9)
+        let optimizer = try MomentumSGD(dimension: 3, learningRate: 0.5, momentum: 0.9)
         #expect(throws: TrainingError.self) { try optimizer.restore([1, 2]) }
         #expect(throws: TrainingError.self) { try optimizer.restore([1, .nan, 2]) }
         #expect(optimizer.state == [0, 0, 0])
@@ -53,7 +53,7 @@ import Training
         }
     }
 
-    private func step(_ optimizer: inout MomentumSGD, _ parameters: inout [Float], _ sum: [Int64], scale: Double) {
+    private func step(_ optimizer: MomentumSGD, _ parameters: inout [Float], _ sum: [Int64], scale: Double) {
         var span = parameters.mutableSpan
         optimizer.step(parameters: &span, sum: sum.span, scale: scale)
     }

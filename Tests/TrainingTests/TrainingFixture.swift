@@ -52,19 +52,20 @@ struct Bench {
         parameters = Buffer(Bench.randomParameters(network.parameterCount))
     }
 
+    func plan(_ method: ClippingMethod = .perExample, capacity: Int? = nil) throws -> ClippingPlan {
+        try ClippingPlan(method, network: network, grid: grid, capacity: capacity, examples: train.count)
+    }
+
     func summer(workers: Int = 1) throws -> GradientSummer {
-        try GradientSummer(
-            network: network,
-            grid: grid,
-            method: PerExampleClipping(),
-            pool: WorkerPool(workers: workers)
-        )
+        GradientSummer(try plan(), pool: WorkerPool(workers: workers))
     }
 
     func sum(_ indices: [Int], workers: Int = 1) throws -> [Int64] {
         let summer = try summer(workers: workers)
-        summer.run(indices, of: train, parameters: parameters)
-        return summer.sum.elements
+        var keys = InsecureTestStream(seed: 0)
+        summer.take(indices, keysFrom: &keys)
+        summer.run(of: train, parameters: parameters)
+        return summer.integers
     }
 
     /// Uniform in ±1/8, as `make_fixtures.py` draws them.
@@ -78,6 +79,24 @@ extension Buffer {
     /// A copy of all elements.
     var elements: [Element] {
         read { span in span.indices.map { span[$0] } }
+    }
+}
+
+extension GradientSummer {
+    /// A copy of the sum.
+    var integers: [Int64] {
+        let copy = Buffer<Int64>(count: plan.network.parameterCount)
+        read { copy.put($1, at: $0) }
+        return copy.elements
+    }
+}
+
+extension Buffer<Int64> {
+    /// Copies values to a place.
+    func put(_ values: Span<Int64>, at offset: Int) {
+        write(offset..<offset + values.count) { target in
+            for index in values.indices { target[index] = values[index] }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 internal import Accounting
 package import Rounds
+internal import TOML
 
 /// What an operator decides for a whole server, from `server.toml`.
 ///
@@ -47,10 +48,10 @@ public struct ServerConfiguration: Sendable {
             do {
                 budget = try SpendLimits(epsilon: epsilon, epsilonServer: epsilonServer, delta: delta)
             } catch {
-                throw .input("\(path): population \(name): \(error)")
+                throw .input("\(path): population \(Wording.shown(name)): \(error)")
             }
             guard budgets.updateValue(budget, forKey: name) == nil else {
-                throw .input("\(path): population \(name) is listed twice")
+                throw .input("\(path): population \(Wording.shown(name)) is listed twice")
             }
         }
         try file.finish()
@@ -85,7 +86,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     public init(_ text: String) throws(AggregatorError) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)
-        else { throw .input("listen: '\(text)' must be host:port, for example 127.0.0.1:8470") }
+        else { throw .input("listen: \(Wording.quoted(text)) must be host:port, for example 127.0.0.1:8470") }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         let octets = host.split(separator: ".", omittingEmptySubsequences: false)
@@ -94,8 +95,8 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
             || octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil }
         guard loopback else {
             throw .input(
-                "listen: '\(host)' is not on this machine's loopback interface; plain HTTP is served on 127.0.0.1, ::1 or"
-                    + " localhost only"
+                "listen: \(Wording.quoted(host)) is not on this machine's loopback interface; plain HTTP is served on "
+                    + "127.0.0.1, ::1 or localhost only"
             )
         }
         self.host = host

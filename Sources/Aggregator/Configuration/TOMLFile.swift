@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Files
-internal import TOMLKit
+internal import TOML
 
 /// A TOML file whose every key is asked for by name: a missing, mistyped or unknown key is one line that names it.
 struct TOMLFile {
@@ -17,14 +17,14 @@ struct TOMLFile {
             throw .input("\(error)")
         }
         guard let bytes else { throw .input("\(path): no such file; name a TOML file") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .input("\(path): is not UTF-8 text; a TOML file is")
+        }
         self.path = path
         do {
-            table = try TOMLTable(string: String(decoding: bytes, as: UTF8.self))
+            table = try TOMLReader.table(text)
         } catch {
-            if let error = error as? TOMLParseError {
-                throw .input("\(path), line \(error.source.begin.line): \(error.description)")
-            }
-            throw .input("\(path): is not TOML: \(error)")
+            throw .input("\(path): \(error)")
         }
     }
 
@@ -58,9 +58,10 @@ struct TOMLFile {
 
     /// Refuses sections that nobody asked for, so that a misspelt one is not ignored.
     func finish() throws(AggregatorError) {
-        for key in table.keys.sorted() where !known.contains(key) {
+        for key in table.keys where !known.contains(key) {
             throw .input(
-                "\(path): has an unknown section [\(key)]; known are \(known.sorted().joined(separator: ", "))"
+                "\(path): has an unknown section [\(Wording.shown(key))]; known are "
+                    + known.sorted().joined(separator: ", ")
             )
         }
     }
@@ -84,11 +85,11 @@ struct TOMLSection {
     }
 
     mutating func integer(_ key: String, default fallback: Int? = nil) throws(AggregatorError) -> Int {
-        try value(key, "a whole number", fallback) { $0.int }
+        try value(key, "a whole number", fallback) { $0.integer }
     }
 
     mutating func number(_ key: String, default fallback: Double? = nil) throws(AggregatorError) -> Double {
-        try value(key, "a number", fallback) { $0.double ?? $0.int.map(Double.init) }
+        try value(key, "a number", fallback) { $0.number }
     }
 
     mutating func optionalNumber(_ key: String) throws(AggregatorError) -> Double? {
@@ -99,16 +100,17 @@ struct TOMLSection {
     mutating func integers(_ key: String) throws(AggregatorError) -> [Int] {
         try value(key, "a list of whole numbers", nil) { value in
             guard let list = value.array else { return nil }
-            let integers = list.compactMap(\.int)
+            let integers = list.compactMap(\.integer)
             return integers.count == list.count ? integers : nil
         }
     }
 
     /// Refuses keys that nobody asked for.
     func finish() throws(AggregatorError) {
-        for key in table.keys.sorted() where !known.contains(key) {
+        for key in table.keys where !known.contains(key) {
             throw .input(
-                "\(path): [\(name)] has an unknown key \(key); known are \(known.sorted().joined(separator: ", "))"
+                "\(path): [\(name)] has an unknown key \(Wording.shown(key)); known are "
+                    + known.sorted().joined(separator: ", ")
             )
         }
     }
@@ -117,7 +119,7 @@ struct TOMLSection {
         _ key: String,
         _ kind: String,
         _ fallback: Value?,
-        _ read: (any TOMLValueConvertible) -> Value?
+        _ read: (TOMLValue) -> Value?
     ) throws(AggregatorError) -> Value {
         known.insert(key)
         guard let found = table[key] else {

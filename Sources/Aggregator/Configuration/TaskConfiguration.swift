@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import TOML
+
 /// What an engineer decides for one task, from a TOML file.
 ///
 /// ```toml
@@ -92,7 +94,7 @@ package struct TaskConfiguration: Sendable {
         var privacy = try file.section("privacy")
         let unit = try privacy.string("unit")
         guard unit == "example" else {
-            throw .input("\(path): [privacy] unit is '\(unit)', but only example is supported")
+            throw .input("\(path): [privacy] unit is \(Wording.quoted(unit)), but only example is supported")
         }
         epsilon = try privacy.number("epsilon")
         delta = try privacy.number("delta")

@@ -43,7 +43,14 @@ final class TaskRuntime {
             exponent: plan.privacy.gridExponent,
             bound: plan.privacy.bound
         )
-        certificate = try ClippingMethods.named(plan.privacy.clippingMethod).certificate(for: network, grid: grid)
+        var options = ClippingPlan.Options()
+        options.keepsBound = true
+        certificate = try ClippingPlan(
+            ClippingMethod.named(plan.privacy.clippingMethod),
+            network: network,
+            grid: grid,
+            options: options
+        ).certified()
         gradientScale = grid.step / plan.optimizer.normaliser
         evaluationData = record.evaluationData
         pool = WorkerPool(workers: workers)
@@ -68,7 +75,7 @@ final class TaskRuntime {
     /// Takes the model step for a round's sum.
     func step(model: [UInt8], optimizerState: [UInt8], sum: [Int64]) throws -> Step {
         let values = try network.parameters(safetensors: model)
-        var optimizer = try MomentumSGD(
+        let optimizer = try MomentumSGD(
             dimension: network.parameterCount,
             learningRate: plan.optimizer.learningRate,
             momentum: plan.optimizer.momentum

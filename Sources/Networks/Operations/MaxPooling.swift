@@ -2,42 +2,46 @@
 
 package import Kernels
 
-/// The greatest element of every window of every channel: PyTorch's `MaxPool2d` without padding.
+/// The greatest element of every window of every channel: PyTorch's `MaxPool2d`.
 ///
-/// A NaN in a window wins; the gradient goes to the first element that equals the maximum.
+/// A NaN in a window wins; the gradient goes to the first element, row by row, that is the maximum.
 package struct MaxPooling: Operation {
     package let kind = "MaxPool2d"
-    package let input: Shape
+    package let inputs: [Shape]
     package let output: Shape
     private let window: Window
 
-    /// - Parameter input: [channels, height, width].
-    package init(
-        input: Shape,
-        kernel: (height: Int, width: Int),
-        stride: (y: Int, x: Int)
-    ) throws(OperationError) {
-        window = try Window.checked(input: input, kernel: kernel, stride: stride, padding: (0, 0))
-        self.input = input
-        output = Shape([window.channels, window.outputHeight, window.outputWidth])
+    init(input: Shape, window: Window) throws(OperationError) {
+        guard 2 * window.paddingY <= window.kernelHeight, 2 * window.paddingX <= window.kernelWidth else {
+            throw OperationError(reason: "its padding must be at most half of the kernel")
+        }
+        self.window = window
+        inputs = [input]
+        output = Shape([window.channels, window.outputHeight, window.outputWidth], isChannelsLast: true)
     }
+
+    /// Where each maximum was.
+    package var stateCount: Int { output.count }
+    package var backwardNeeds: Needs { .state }
 
     package func forward(_ tile: Tile, parameters: Buffer<Float>) {
         for example in 0..<tile.examples {
             tile.input.buffer.read(tile.input.range(example)) { image in
-                tile.output.buffer.write(tile.output.range(example)) { window.maximum(of: image, into: &$0) }
+                tile.output.buffer.write(tile.output.range(example)) { maximum in
+                    tile.state.buffer.write(tile.state.range(example)) { argument in
+                        window.maximum(of: image, into: &maximum, argument: &argument)
+                    }
+                }
             }
         }
     }
 
     package func backward(_ tile: Tile, parameters: Buffer<Float>) {
         for example in 0..<tile.examples {
-            tile.input.buffer.read(tile.input.range(example)) { image in
-                tile.output.buffer.read(tile.output.range(example)) { output in
-                    tile.outputGradient.buffer.read(tile.outputGradient.range(example)) { given in
-                        tile.inputGradient.buffer.write(tile.inputGradient.range(example)) { result in
-                            window.maximumBackward(image: image, output: output, outputGradient: given, into: &result)
-                        }
+            tile.state.buffer.read(tile.state.range(example)) { argument in
+                tile.given.buffer.read(tile.given.range(example)) { given in
+                    tile.inputGradient.buffer.write(tile.inputGradient.range(example)) { result in
+                        window.maximumBackward(argument: argument, outputGradient: given, into: &result)
                     }
                 }
             }
@@ -47,9 +51,31 @@ package struct MaxPooling: Operation {
 
 extension Layer {
     /// Max pooling with a square window.
-    package static func maxPooling(_ kernel: Int, stride: Int) -> Layer {
-        Layer(kind: "MaxPool2d") { input throws(OperationError) in
-            try MaxPooling(input: input, kernel: (kernel, kernel), stride: (stride, stride))
+    package static func maxPooling(_ kernel: Int, stride: Int, padding: Int = 0, dilation: Int = 1) -> Layer {
+        maxPooling(
+            (kernel, kernel),
+            stride: (stride, stride),
+            padding: (padding, padding),
+            dilation: (dilation, dilation)
+        )
+    }
+
+    /// Max pooling; all pairs are height first.
+    package static func maxPooling(
+        _ kernel: (height: Int, width: Int),
+        stride: (y: Int, x: Int),
+        padding: (y: Int, x: Int) = (0, 0),
+        dilation: (y: Int, x: Int) = (1, 1)
+    ) -> Layer {
+        Layer(kind: "MaxPool2d", order: .channelsLast) { input throws(OperationError) in
+            let window = try Window.checked(
+                input: input,
+                kernel: kernel,
+                stride: stride,
+                padding: padding,
+                dilation: dilation
+            )
+            return try MaxPooling(input: input, window: window)
         }
     }
 }

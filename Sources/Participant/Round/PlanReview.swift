@@ -18,7 +18,7 @@ package struct ReviewedPlan {
     package let planHash: [UInt8]
     package let network: Network
     package let grid: CertifiedGrid
-    package let method: any ClippingMethod
+    package let clipping: ClippingPlan
     package let certificate: SensitivityCertificate
     package let ring: Ring
     package let memory: ShareMemory
@@ -74,8 +74,16 @@ package struct ReviewedPlan {
                 exponent: plan.privacy.gridExponent,
                 bound: plan.privacy.bound
             )
-            method = try ClippingMethods.named(plan.privacy.clippingMethod)
-            certificate = try method.certificate(for: network, grid: grid)
+            var options = ClippingPlan.Options()
+            options.keepsBound = true
+            clipping = try ClippingPlan(
+                ClippingMethod.named(plan.privacy.clippingMethod),
+                network: network,
+                grid: grid,
+                options: options,
+                examples: dataset.count
+            )
+            certificate = try clipping.certified()
             ring = try Ring(bits: plan.ringBits)
         } catch let error as ParticipantError {
             throw error
@@ -89,7 +97,7 @@ package struct ReviewedPlan {
         }
         memory = ShareMemory(
             network: network,
-            method: method,
+            clipping: clipping,
             ring: ring,
             baseBytes: baseBytes,
             workers: workers
@@ -110,7 +118,7 @@ package struct ShareMemory: Sendable {
 
     init(
         network: Network,
-        method: any ClippingMethod,
+        clipping: ClippingPlan,
         ring: Ring,
         baseBytes: Int,
         workers: Int
@@ -123,7 +131,8 @@ package struct ShareMemory: Sendable {
             ("code", 8 << 20),
             // The downloaded file, the tensors and the vector that are read from it, and the buffer that is trained on.
             ("model", 5 * count * MemoryLayout<Float>.stride),
-            ("gradients", GradientSummer.plannedBytes(for: network, method: method, workers: workers)),
+            ("gradients", GradientSummer.plannedBytes(clipping, workers: workers)),
+            ("clipped sum", StepWorkspace.plannedBytes(shareOf: count)),
             ("noise share and update", 2 * count * MemoryLayout<Int64>.stride),
             // Byte planes, both codings, sealed bytes, message, stored copy and request may be alive at once.
             ("coding and upload", 8 * SealedUpdate.largestCiphertext(count: count, ring: ring)),

@@ -37,18 +37,7 @@ package struct ShareSource {
         self.randomness = randomness
         pool = WorkerPool(workers: workers)
         parameters = Buffer(count: reviewed.network.parameterCount)
-        do {
-            workspace = StepWorkspace(
-                summer: try GradientSummer(
-                    network: reviewed.network,
-                    grid: reviewed.grid,
-                    method: reviewed.method,
-                    pool: pool
-                )
-            )
-        } catch {
-            throw .failure("\(error)")
-        }
+        workspace = StepWorkspace(summer: GradientSummer(reviewed.clipping, pool: pool))
     }
 
     /// The update of one round. An empty draw gives noise alone, of the same form and size.

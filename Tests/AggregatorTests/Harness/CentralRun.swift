@@ -35,10 +35,9 @@ struct CentralRun {
 
     /// - Parameter devices: who delivered in this round.
     mutating func step(round: Int, devices: [Int]) throws {
-        let sum = Buffer<Int64>(count: network.parameterCount)
-        let execution = NetworkExecution(network)
-        let gradient = Buffer<Float>(count: network.parameterCount)
-        let scratch = Buffer<Int32>(count: network.parameterCount)
+        let sum = Accumulator(count: network.parameterCount, width: .wide)
+        let execution = NetworkExecution(network, schedule: .streamed, capacity: 1)
+        let gradient = SingleGradient(network)
         let weights = Buffer(parameters)
         let clip = IntegerClip(
             bound: plan.privacy.bound,
@@ -50,20 +49,52 @@ struct CentralRun {
             let data = parts[device - 1]
             var coins = InsecureTestStream(seed: Device.seed(device: device, round: round))
             for example in sampler.draw(count: data.count, from: &coins) {
-                execution.load(examples: 1) { _, input in data.write(example: example, into: &input) }
-                execution.forward(parameters: weights)
-                execution.backward(labels: [data.label(example)], parameters: weights)
-                execution.gradient(example: 0, into: gradient)
-                _ = clip.add(gradient, scratch: scratch, to: sum)
+                execution.load(examples: 1) { _, input in
+                    data.write(example: example, into: &input)
+                    return 0
+                }
+                execution.run(parameters: weights, labels: [data.label(example)], visitor: gradient)
+                gradient.values.read { values in
+                    _ = clip.add(gradient: values, squaredNorm: Reductions.sumOfSquares(values), to: sum)
+                }
                 examples += 1
             }
         }
         let step = Double(sign: .plus, exponent: -plan.privacy.gridExponent, significand: 1)
         let scale = step / plan.optimizer.normaliser
-        let values = sum.read { span in span.indices.map { span[$0] } }
+        var values = [Int64](repeating: 0, count: network.parameterCount)
+        var span = values.mutableSpan
+        sum.read(0..<sum.count, into: &span)
         for index in values.indices {
             velocity[index] = Float(plan.optimizer.momentum) * velocity[index] + Float(Double(values[index]) * scale)
             parameters[index] -= Float(plan.optimizer.learningRate) * velocity[index]
         }
     }
+}
+
+/// The whole gradient of a single example.
+private final class SingleGradient: GradientVisitor {
+    let values: Buffer<Float>
+    private let network: Network
+
+    init(_ network: Network) {
+        self.network = network
+        values = Buffer(count: network.parameterCount)
+    }
+
+    func visit(node: Int, pass: Int, tile: Tile, parameters: Buffer<Float>) {
+        let operation = network.nodes[node].operation
+        for (index, product) in operation.products.enumerated() {
+            let operands = operation.operands(index, group: 0, examples: 0..<1, tile)
+            let offset = tile.parameterOffset + operation.offset(ofParameter: product.parameter)
+            let target = MatrixView(values, offset: offset, rows: product.rows, columns: product.columns)
+            precondition(product.groups == 1, "a task's test model has no groups")
+            MatrixProduct.multiply(operands.errors.transposed, operands.inputs.asIs, into: target)
+        }
+        operation.visitDirectGradient(example: 0, tile, parameters: parameters) { offset, piece in
+            values.write(offset..<offset + piece.count) { Elementwise.copy(piece, into: &$0) }
+        }
+    }
+
+    func end(pass: Int, examples: Int) {}
 }

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Matrix products in which every element of the result is a sum in one order: blocks of `inner_block` terms are added up
+// from 0, every term by one fused multiplication and addition, and the blocks are added to the result one after another.
+// So a row's bits do not depend on how many rows there are, where it
+// is among them, or which processor computes it. Tiles of the result stay in registers; what a level changes is only how
+// large they are.
+
+#include "levels.h"
+
+typedef float lanes16 __attribute__((vector_size(64), aligned(4)));
+
+enum {
+    /// Columns of one vector.
+    vector = 16,
+    /// Terms of a block: the order of the sums is made of it, and a panel of so many rows stays in the first cache.
+    inner_block = SOTTO_FIXED_ORDER_TERMS,
+    /// The most columns of a tile.
+    widest = 2 * vector,
+};
+
+/// One operand and the result, at some tile; a[row][inner] is at a + row * a_row + inner * a_inner.
+typedef struct {
+    const float *a;
+    size_t a_row, a_inner;
+    const float *b;
+    size_t b_stride;
+    float *c;
+    size_t c_stride;
+    size_t inner;
+    int accumulate;
+} tile_operands;
+
+INLINE void tile_body(tile_operands p, int rows, int vectors) {
+    lanes16 sum[8][2];
+    const float *a[8];
+    for (int r = 0; r < rows; r++) {
+        a[r] = p.a + r * p.a_row;
+        for (int v = 0; v < vectors; v++) {
+            sum[r][v] = (lanes16){0};
+        }
+    }
+    const float *row = p.b;
+    for (size_t k = 0, at = 0; k < p.inner; k++, at += p.a_inner, row += p.b_stride) {
+        lanes16 b[2];
+        for (int v = 0; v < vectors; v++) {
+            b[v] = *(const lanes16 *)(row + v * vector);
+        }
+        for (int r = 0; r < rows; r++) {
+            float x = a[r][at];
+            lanes16 factor = {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+            for (int v = 0; v < vectors; v++) {
+                sum[r][v] = __builtin_elementwise_fma(factor, b[v], sum[r][v]);
+            }
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            lanes16 *c = (lanes16 *)(p.c + r * p.c_stride + v * vector);
+            *c = p.accumulate ? *c + sum[r][v] : sum[r][v];
+        }
+    }
+}
+
+INLINE void rows_body(tile_operands p, size_t rows, int block, int vectors) {
+    while (rows > 0) {
+        size_t step = rows < (size_t)block ? rows : (size_t)block;
+        switch (step) {
+        case 8: tile_body(p, 8, vectors); break;
+        case 7: tile_body(p, 7, vectors); break;
+        case 6: tile_body(p, 6, vectors); break;
+        case 5: tile_body(p, 5, vectors); break;
+        case 4: tile_body(p, 4, vectors); break;
+        case 3: tile_body(p, 3, vectors); break;
+        case 2: tile_body(p, 2, vectors); break;
+        default: tile_body(p, 1, vectors); break;
+        }
+        p.a += step * p.a_row;
+        p.c += step * p.c_stride;
+        rows -= step;
+    }
+}
+
+/// Columns that do not fill a vector: by way of a panel and a result of full width, whose rest is zero and forgotten.
+INLINE void narrow_body(tile_operands p, size_t rows, size_t columns, int block) {
+    float panel[inner_block * vector];
+    float result[8 * vector];
+    for (size_t k = 0; k < p.inner; k++) {
+        for (size_t j = 0; j < vector; j++) {
+            panel[k * vector + j] = j < columns ? p.b[k * p.b_stride + j] : 0;
+        }
+    }
+    for (size_t row = 0; row < rows; row += (size_t)block) {
+        size_t step = rows - row < (size_t)block ? rows - row : (size_t)block;
+        tile_operands q = p;
+        q.a = p.a + row * p.a_row;
+        q.b = panel;
+        q.b_stride = vector;
+        q.c = result;
+        q.c_stride = vector;
+        float *c = p.c + row * p.c_stride;
+        if (p.accumulate) {
+            memset(result, 0, sizeof result);
+            for (size_t r = 0; r < step; r++) {
+                memcpy(result + r * vector, c + r * p.c_stride, columns * sizeof(float));
+            }
+        }
+        rows_body(q, step, block, 1);
+        for (size_t r = 0; r < step; r++) {
+            memcpy(c + r * p.c_stride, result + r * vector, columns * sizeof(float));
+        }
+    }
+}
+
+INLINE void wide_body(tile_operands p, size_t rows, int packs, int block, int vectors) {
+    float panel[inner_block * widest];
+    if (packs) {
+        size_t width = (size_t)vectors * vector;
+        for (size_t k = 0; k < p.inner; k++) {
+            memcpy(panel + k * width, p.b + k * p.b_stride, width * sizeof(float));
+        }
+        p.b = panel;
+        p.b_stride = width;
+    }
+    rows_body(p, rows, block, vectors);
+}
+
+INLINE void product_body(tile_operands all, size_t rows, size_t columns, int block, int vectors) {
+    // A panel is worth copying where its rows lie on many pages and are read often.
+    int packs = all.b_stride >= 512 && all.inner >= 64 && rows >= 24;
+    for (size_t k = 0; k < all.inner; k += inner_block) {
+        tile_operands p = all;
+        p.inner = all.inner - k < inner_block ? all.inner - k : inner_block;
+        p.a = all.a + k * all.a_inner;
+        p.accumulate = all.accumulate || k > 0;
+        size_t j = 0;
+        size_t width = (size_t)vectors * vector;
+        for (; j + width <= columns; j += width) {
+            p.b = all.b + k * all.b_stride + j;
+            p.c = all.c + j;
+            wide_body(p, rows, packs, block, vectors);
+        }
+        for (; j + vector <= columns; j += vector) {
+            p.b = all.b + k * all.b_stride + j;
+            p.c = all.c + j;
+            wide_body(p, rows, packs, block, 1);
+        }
+        if (j < columns) {
+            p.b = all.b + k * all.b_stride + j;
+            p.c = all.c + j;
+            narrow_body(p, rows, columns - j, block);
+        }
+    }
+}
+
+static void product_portable(tile_operands p, size_t rows, size_t columns) { product_body(p, rows, columns, 2, 1); }
+
+#if defined(__x86_64__) && defined(__clang__)
+__attribute__((target("avx512f"))) static void product_avx512(tile_operands p, size_t rows, size_t columns) {
+    product_body(p, rows, columns, 8, 2);
+}
+
+__attribute__((target("avx2,fma"))) static void product_avx2(tile_operands p, size_t rows, size_t columns) {
+    product_body(p, rows, columns, 6, 1);
+}
+
+int sotto_fixed_order_level(void) {
+    return __builtin_cpu_supports("avx512f") ? 2 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
+}
+#else
+int sotto_fixed_order_level(void) { return 0; }
+#endif
+
+void sotto_fixed_order_product(const float *a, size_t a_row, size_t a_inner, const float *b, size_t b_stride, float *c,
+                               size_t c_stride, size_t rows, size_t inner, size_t columns, int accumulate, int level) {
+    tile_operands p = {a, a_row, a_inner, b, b_stride, c, c_stride, inner, accumulate};
+    if (inner == 0 && !accumulate) {
+        for (size_t r = 0; r < rows; r++) {
+            memset(c + r * c_stride, 0, columns * sizeof(float));
+        }
+    }
+#if defined(__x86_64__) && defined(__clang__)
+    if (level >= 2) {
+        product_avx512(p, rows, columns);
+        return;
+    }
+    if (level == 1) {
+        product_avx2(p, rows, columns);
+        return;
+    }
+#endif
+    product_portable(p, rows, columns);
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernels
+
+/// Where a convolution's weight is: the parameters, or what was made of them.
+struct ConvolutionWeight {
+    let buffer: Buffer<Float>
+    /// Of the first element, [groups][out / groups][kernel height][kernel width][in / groups].
+    let offset: Int
+}
+
+/// The products of a convolution in two dimensions, whatever its weight is made of.
+///
+/// Patches of the image are laid out as a matrix, a block at a time that stays in cache, and multiplied with the weight.
+struct ConvolutionProducts: Sendable {
+    let window: Window
+    /// Output channels.
+    let channels: Int
+    private let forwardProduct: RowProduct
+    private let backwardProduct: RowProduct
+
+    /// - Parameters:
+    ///   - outputs: output channels, a multiple of the window's groups.
+    ///   - window: over the input.
+    init(outputs: Int, window: Window) throws(OperationError) {
+        guard outputs >= 1, outputs % window.groups == 0 else {
+            throw OperationError(
+                reason: "\(outputs) output channels; they must be a multiple of \(window.groups) groups"
+            )
+        }
+        guard Shape.isPossible([outputs, window.patchCount]), Shape.isPossible([window.positions, window.patchCount]),
+            Shape.isPossible([outputs, window.outputHeight, window.outputWidth])
+        else {
+            throw OperationError(reason: "its weight, patches or output have 2^31 elements or more")
+        }
+        self.window = window
+        channels = outputs
+        let (inner, width) = (window.patchCount, outputs / window.groups)
+        forwardProduct = RowProduct(inner: inner, columns: width, isTransposed: true)
+        backwardProduct = RowProduct(inner: width, columns: inner, isTransposed: false)
+    }
+
+    var groups: Int { window.groups }
+    /// Output channels of one group.
+    var width: Int { channels / groups }
+    var weightCount: Int { channels * window.patchCount }
+    var output: Shape { Shape([channels, window.outputHeight, window.outputWidth], isChannelsLast: true) }
+
+    /// The weight and, where `hasBias`, the bias; PyTorch starts both uniform in ±1/√fan-in.
+    func parameters(hasBias: Bool) -> [OperationParameter] {
+        let extents = [channels, window.channels / groups, window.kernelHeight, window.kernelWidth]
+        let start = OperationParameter.Start.uniform(bound: 1 / Float(window.patchCount).squareRoot())
+        let weight = OperationParameter(role: "weight", shape: Shape(extents), storage: [0, 2, 3, 1], start: start)
+        let bias = OperationParameter(role: "bias", shape: Shape([channels]), start: start)
+        return hasBias ? [weight, bias] : [weight]
+    }
+
+    /// Examples whose patches are multiplied at once: enough for `blockRows` rows, or one.
+    private static let blockRows = 128
+    /// Patches that are made at once, at most, where one example has more than that: 512 KiB.
+    private static let blockFloats = 1 << 17
+
+    func blockExamples(capacity: Int) -> Int {
+        guard !window.isIdentity else { return capacity }
+        return min(capacity, max(1, Self.blockRows / window.positions))
+    }
+
+    /// Positions of one example that are multiplied at once: fixed by the shape alone.
+    private var blockPositions: Int {
+        window.isIdentity ? window.positions : min(window.positions, max(64, Self.blockFloats / window.patchCount))
+    }
+
+    private func patchFloats(capacity: Int) -> Int {
+        guard !window.isIdentity else { return 0 }
+        return blockExamples(capacity: capacity) * window.positions * window.patchCount
+    }
+
+    func scratchCount(capacity: Int) -> Int {
+        patchFloats(capacity: capacity) + max(groups * forwardProduct.scratchCount, channels)
+    }
+
+    private func matrix(_ weight: ConvolutionWeight, group: Int) -> MatrixView {
+        MatrixView(
+            weight.buffer,
+            offset: weight.offset + group * width * window.patchCount,
+            rows: width,
+            columns: window.patchCount
+        )
+    }
+
+    /// The patches of some examples and positions, in the scratch or, for a 1 x 1 window, the image itself.
+    private func patches(_ examples: Range<Int>, _ positions: Range<Int>, group: Int, _ tile: Tile) -> MatrixView {
+        guard !window.isIdentity else { return tile.input.matrix(columns: window.patchCount, examples: examples) }
+        let count = positions.count * window.patchCount
+        for (index, example) in examples.enumerated() {
+            let start = tile.scratchOffset + index * count
+            tile.input.buffer.read(tile.input.range(example)) { image in
+                tile.scratch.write(start..<start + count) {
+                    window.patches(of: image, positions: positions, group: group, into: &$0)
+                }
+            }
+        }
+        return MatrixView(
+            tile.scratch,
+            offset: tile.scratchOffset,
+            rows: examples.count * positions.count,
+            columns: window.patchCount
+        )
+    }
+
+    /// Calls `body` for blocks of examples and positions.
+    private func forEachBlock(_ tile: Tile, _ body: (Range<Int>, Range<Int>) -> Void) {
+        let examples = blockExamples(capacity: tile.input.capacity)
+        let positions = blockPositions
+        for first in stride(from: 0, to: tile.examples, by: examples) {
+            let block = first..<min(tile.examples, first + examples)
+            for position in stride(from: 0, to: window.positions, by: positions) {
+                body(block, position..<min(window.positions, position + positions))
+            }
+        }
+    }
+
+    /// The rows of a value of this convolution's output that belong to a block, one group's columns.
+    private func rows(_ value: TileValue, _ examples: Range<Int>, _ positions: Range<Int>, group: Int) -> MatrixView {
+        let all = value.matrix(columns: channels, examples: examples)
+        // A block is whole examples or a part of one.
+        let some = positions.count == window.positions ? all : all.rows(positions)
+        return groups == 1 ? some : some.columns(group * width..<(group + 1) * width)
+    }
+
+    func forward(_ tile: Tile, weight: ConvolutionWeight) {
+        // The weight is turned round once for all examples of the tile.
+        let turned = tile.scratchOffset + patchFloats(capacity: tile.input.capacity)
+        let size = forwardProduct.scratchCount
+        for group in 0..<groups {
+            _ = forwardProduct.prepare(
+                matrix(weight, group: group),
+                scratch: tile.scratch,
+                scratchOffset: turned + group * size
+            )
+        }
+        forEachBlock(tile) { examples, positions in
+            for group in 0..<groups {
+                let patches = patches(examples, positions, group: group, tile)
+                forwardProduct.multiply(
+                    patches,
+                    prepared: MatrixView(
+                        tile.scratch,
+                        offset: turned + group * size,
+                        rows: window.patchCount,
+                        columns: width
+                    ),
+                    into: rows(tile.output, examples, positions, group: group),
+                    rows: patches.rows
+                )
+            }
+        }
+    }
+
+    /// Adds the bias, which begins at `offset`, to the output.
+    func addBias(_ tile: Tile, parameters: Buffer<Float>, at offset: Int) {
+        parameters.read(offset..<offset + channels) { bias in
+            tile.output.buffer.write(tile.output.range(0..<tile.examples)) { y in
+                Elementwise.addColumnBias(
+                    bias,
+                    to: &y,
+                    rows: tile.examples * window.positions,
+                    columns: channels,
+                    stride: channels
+                )
+            }
+        }
+    }
+
+    func backward(_ tile: Tile, weight: ConvolutionWeight) {
+        let result = tile.inputGradient
+        if !window.isIdentity {
+            result.buffer.write(result.range(0..<tile.examples)) { Elementwise.clear(&$0) }
+        }
+        forEachBlock(tile) { examples, positions in
+            for group in 0..<groups {
+                let count = positions.count * window.patchCount
+                let patches =
+                    window.isIdentity
+                    ? result.matrix(columns: window.patchCount, examples: examples)
+                    : MatrixView(
+                        tile.scratch,
+                        offset: tile.scratchOffset,
+                        rows: examples.count * positions.count,
+                        columns: window.patchCount
+                    )
+                backwardProduct.multiply(
+                    rows(tile.given, examples, positions, group: group),
+                    prepared: matrix(weight, group: group),
+                    into: patches,
+                    rows: patches.rows
+                )
+                guard !window.isIdentity else { continue }
+                for (index, example) in examples.enumerated() {
+                    let start = tile.scratchOffset + index * count
+                    tile.scratch.read(start..<start + count) { patches in
+                        result.buffer.write(result.range(example)) {
+                            window.addPatches(patches, positions: positions, group: group, to: &$0)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of the weight itself, parameter 0.
+    var product: WeightProduct {
+        WeightProduct(parameter: 0, rows: width, columns: window.patchCount, places: window.positions, groups: groups)
+    }
+
+    /// The operands of the gradient by one group's weight, for up to `blockExamples` examples.
+    func operands(group: Int, examples: Range<Int>, _ tile: Tile) -> WeightOperands {
+        WeightOperands(
+            errors: rows(tile.given, examples, 0..<window.positions, group: group),
+            inputs: patches(examples, 0..<window.positions, group: group, tile)
+        )
+    }
+}

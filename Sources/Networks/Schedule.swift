@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a worker does with a tile, step by step. How long every value must live follows from it, and from that the arena.
+package struct Schedule: Hashable, Sendable {
+    /// One step.
+    package enum Action: Hashable, Sendable {
+        /// Computes a node's output.
+        case forward(Int)
+        /// Turns the logits into the gradient of every example's own loss.
+        case loss
+        /// Computes the gradients of a node's inputs.
+        case backward(Int)
+        /// Lends the operands of a node's parameter gradients, in pass `pass` over the nodes with parameters.
+        case gradient(node: Int, pass: Int)
+        /// All gradients of pass `pass` were lent.
+        case end(pass: Int)
+    }
+
+    /// How the gradients of a tile are lent.
+    package enum Kind: Hashable, Sendable {
+        /// Never: only the logits are computed.
+        case forward
+        /// Once, during the backward pass; every value is freed as soon as it can be.
+        case streamed
+        /// In pass 0 during the backward pass, and in pass 1 again after it: what they are made of is kept.
+        case kept
+        /// In pass 0 during a first backward pass and in pass 1 during a second: everything is computed twice.
+        case recomputed
+    }
+
+    package let kind: Kind
+    package let actions: [Action]
+
+    /// The schedule of a kind for a network.
+    package init(_ kind: Kind, _ network: Network) {
+        self.kind = kind
+        let nodes = network.nodes.indices
+        let lent = nodes.reversed().filter { !network.nodes[$0].operation.parameters.isEmpty }
+        var actions: [Action] = nodes.map { .forward($0) }
+        func appendBackward(pass: Int) {
+            actions.append(.loss)
+            for node in nodes.reversed() {
+                let gradient = Action.gradient(node: node, pass: pass)
+                if network.nodes[node].operation.gradientFollowsBackward {
+                    actions += [.backward(node), gradient]
+                    continue
+                }
+                if !network.nodes[node].operation.parameters.isEmpty { actions.append(gradient) }
+                if network.nodes[node].inputs.contains(where: { network.needsGradient($0) }) {
+                    actions.append(.backward(node))
+                }
+            }
+        }
+        switch kind {
+        case .forward: break
+        case .streamed:
+            appendBackward(pass: 0)
+            actions.append(.end(pass: 0))
+        case .kept:
+            appendBackward(pass: 0)
+            actions.append(.end(pass: 0))
+            actions += lent.map { .gradient(node: $0, pass: 1) }
+            actions.append(.end(pass: 1))
+        case .recomputed:
+            appendBackward(pass: 0)
+            actions.append(.end(pass: 0))
+            actions += nodes.map { .forward($0) }
+            appendBackward(pass: 1)
+            actions.append(.end(pass: 1))
+        }
+        self.actions = actions
+    }
+}
+
+extension Schedule.Action {
+    /// Which part of a step it belongs to.
+    var phase: Phase {
+        switch self {
+        case .forward: .forward
+        case .loss, .backward: .backward
+        case .gradient(_, let pass), .end(let pass): pass == 0 ? .perExampleNorm : .clipAndSum
+        }
+    }
+}

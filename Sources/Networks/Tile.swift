@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernels
+
+/// A value of every example in a tile: example i lies at `offset` + i · `count`, without gaps.
+package struct TileValue: Sendable {
+    /// The worker's arena.
+    package let buffer: Buffer<Float>
+    /// Where the first example's value begins.
+    package let offset: Int
+    /// Floats of one example.
+    package let count: Int
+    /// Examples that there is room for.
+    package let capacity: Int
+
+    /// The value of one example.
+    package func range(_ example: Int) -> Range<Int> {
+        offset + example * count..<offset + (example + 1) * count
+    }
+
+    /// The values of some examples, one after another.
+    package func range(_ examples: Range<Int>) -> Range<Int> {
+        offset + examples.lowerBound * count..<offset + examples.upperBound * count
+    }
+
+    /// All examples as one matrix, `count` / `columns` rows each, rows in use or not.
+    package func matrix(columns: Int) -> MatrixView {
+        MatrixView(buffer, offset: offset, rows: capacity * count / columns, columns: columns)
+    }
+
+    /// Some examples as one matrix, `count` / `columns` rows each.
+    package func matrix(columns: Int, examples: Range<Int>) -> MatrixView {
+        MatrixView(
+            buffer,
+            offset: offset + examples.lowerBound * count,
+            rows: examples.count * count / columns,
+            columns: columns
+        )
+    }
+}
+
+/// What an operation reads and writes for a tile: places in one worker's arena.
+///
+/// Values that the operation did not say it needs have no place at the time, and must not be touched.
+package struct Tile: Sendable {
+    /// Activations.
+    package var inputs: [TileValue]
+    package var output: TileValue
+    /// What the operation keeps from `forward` to `backward`, `stateCount` floats an example.
+    package var state: TileValue
+    /// The gradients of the loss by `inputs` and `output`; nil where a gradient is not needed.
+    package var inputGradients: [TileValue?]
+    package var outputGradient: TileValue?
+    /// The worker's arena, of which the operation may use `scratchCount` floats from `scratchOffset` on for a moment.
+    package let scratch: Buffer<Float>
+    package let scratchOffset: Int
+    /// Where the operation's parameters begin in the flat vector.
+    package let parameterOffset: Int
+    /// The operation's place in the network, public: tells the seeds of two dropouts apart.
+    package let node: Int
+    /// A public seed for every example, for operations that draw.
+    package let seeds: Buffer<UInt64>
+    /// Whether `output` is where the input is (`worksInPlace`), so that the input is overwritten.
+    package var isInPlace: Bool
+    /// Whether the input's gradient is where the output's is.
+    package var isGradientInPlace: Bool
+    /// Whether the schedule computes gradients: where it only evaluates, nothing is drawn.
+    package let isTraining: Bool
+    /// Examples in use.
+    package var examples: Int
+
+    /// The only or first input.
+    package var input: TileValue { inputs[0] }
+    /// The gradient by the only or first input; traps where it is not needed: then `backward` is not called.
+    package var inputGradient: TileValue {
+        guard let gradient = inputGradients[0] else { preconditionFailure("this gradient is not needed") }
+        return gradient
+    }
+    /// The gradient by the output; traps in `forward`.
+    package var given: TileValue {
+        guard let outputGradient else { preconditionFailure("there is no gradient in a forward pass") }
+        return outputGradient
+    }
+
+    /// Copies the input to the output where they are apart: the first half of an operation that works in place.
+    package func copyInput() {
+        guard !isInPlace else { return }
+        copy(input, to: output)
+    }
+
+    /// Copies the output's gradient to the input's where they are apart.
+    package func copyGradient() {
+        guard !isGradientInPlace else { return }
+        copy(given, to: inputGradient)
+    }
+
+    /// Copies the values of all examples in use.
+    package func copy(_ source: TileValue, to target: TileValue) {
+        source.buffer.read(source.range(0..<examples)) { from in
+            target.buffer.write(target.range(0..<examples)) { Elementwise.copy(from, into: &$0) }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounting
+import Kernels
+package import Networks
+
+extension ClippingPlan {
+    /// Plans a method for a network.
+    ///
+    /// - Parameters:
+    ///   - grid: of as many coordinates as the network has parameters.
+    ///   - capacity: examples of a tile; nil for what suits the network.
+    ///   - examples: how many examples a sum has at most, for the width of its integers.
+    /// - Throws: ``TrainingError/notCertified(method:reason:)`` where grid and network do not belong together or errors
+    ///   leave nothing of the clip.
+    package init(
+        _ method: ClippingMethod,
+        network: Network,
+        grid: CertifiedGrid,
+        options: Options = Options(),
+        capacity: Int? = nil,
+        examples: Int = 1 << 20
+    ) throws(TrainingError) {
+        guard grid.dimension == network.parameterCount else {
+            throw .notCertified(
+                method: method.rawValue,
+                reason: "the grid has \(grid.dimension) coordinates and the network \(network.parameterCount)"
+            )
+        }
+        let capacity = capacity ?? Self.usualCapacity(network)
+        let shape = Self.shape(method, network, capacity: capacity, recomputes: options.recomputes)
+        self.network = network
+        self.method = method
+        self.grid = grid
+        self.options = options
+        self.capacity = capacity
+        schedule = shape.schedule
+        isWhole = shape.isWhole
+        let (weights, terms) = Self.leaves(
+            shape.weights,
+            network: network,
+            grid: grid,
+            capacity: capacity,
+            options: options,
+            mayGiveUp: method == .auto
+        )
+        self.weights = weights
+        if isWhole {
+            clip = grid.clip
+            width = terms.width(examples: examples + Self.noiseRoom, bound: grid.bound)
+            certificate = SensitivityCertificate(
+                method: method.rawValue,
+                bound: grid.bound,
+                gridExponent: grid.exponent,
+                dimension: grid.dimension,
+                inflation: 1,
+                derivation: "integer clipping, exact for every input: docs/proofs/integer-clip.md",
+                // The bound needs none of it; that an example is the same vector in every tile does.
+                environment: Processor.description
+            )
+            return
+        }
+        guard method != .none, options.capsMass || terms.layers.isEmpty else {
+            clip = grid.clip
+            width = .wide
+            certificate = nil
+            return
+        }
+        let clip = options.keepsBound ? terms.effectiveClip(bound: grid.bound) : grid.clip
+        guard let clip,
+            let certificate = terms.certificate(
+                clip: clip,
+                method: method.rawValue,
+                environment: Processor.description
+            )
+        else {
+            throw .notCertified(
+                method: method.rawValue,
+                reason: "rounding errors exceed the clip norm on this grid; use per-example or a smaller physical batch"
+            )
+        }
+        self.clip = clip
+        self.certificate = certificate
+        width = terms.width(examples: examples + Self.noiseRoom, bound: certificate.bound)
+    }
+
+    /// What noise may add to a sum, in bounds: sixteen standard deviations at a noise multiplier of 4. More would wrap
+    /// around, which costs no privacy.
+    private static let noiseRoom = 64
+
+    /// Gives leaves their capacities and mass caps.
+    private static func leaves(
+        _ weights: [Weight],
+        network: Network,
+        grid: CertifiedGrid,
+        capacity: Int,
+        options: Options,
+        mayGiveUp: Bool
+    ) -> (weights: [Weight], terms: LeafCertificate) {
+        let places = weights.indices.filter { weights[$0].leafCapacity != nil }
+        let layers = places.map { LeafLayer(weights[$0].shape, norm: weights[$0].norm) }
+        let exact = network.parameterCount - layers.reduce(0) { $0 + $1.coordinates }
+        var limit = options.largestInflation
+        var capacities: [Int?] = []
+        // A method that was asked for by name keeps its leaves, whatever they cost; `auto` sums exactly instead.
+        repeat {
+            capacities = LeafCertificate.capacities(
+                for: layers,
+                exactCoordinates: exact,
+                clip: grid.clip,
+                gridExponent: grid.exponent,
+                limit: limit
+            )
+            limit = 1 + 2 * (limit - 1)
+        } while !mayGiveUp && capacities.contains(nil) && limit < 0x1p20
+        var chosen = weights
+        for (place, leaf) in zip(places, capacities) {
+            let weight = weights[place]
+            let isLeaf = leaf != nil || !mayGiveUp
+            chosen[place] = Weight(
+                node: weight.node,
+                product: weight.product,
+                shape: weight.shape,
+                norm: isLeaf ? weight.norm : .instantiate,
+                sum: isLeaf ? .leaves(capacity: min(leaf ?? 1, capacity)) : .integers,
+                massCap: isLeaf ? LeafLayer.massCap(places: weight.shape.places) : .infinity
+            )
+        }
+        let kept = chosen.filter { $0.leafCapacity != nil }
+        let terms = LeafCertificate(
+            exactCoordinates: network.parameterCount - kept.reduce(0) { $0 + $1.shape.coordinates },
+            layers: kept.map { LeafLayer($0.shape, norm: $0.norm) },
+            capacities: kept.compactMap(\.leafCapacity),
+            gridExponent: grid.exponent
+        )
+        return (chosen, terms)
+    }
+
+    /// A method's choices before leaves have capacities.
+    private static func shape(
+        _ method: ClippingMethod,
+        _ network: Network,
+        capacity: Int,
+        recomputes: Bool
+    ) -> (schedule: Schedule.Kind, isWhole: Bool, weights: [Weight]) {
+        if method == .auto { return automatic(network, capacity: capacity, recomputes: recomputes) }
+        func weights(_ choose: (WeightProduct) -> (NormPath, SumPath)) -> [Weight] {
+            network.weightProducts.map { node, product, shape in
+                let (norm, sum) = choose(shape)
+                return Weight(node: node, product: product, shape: shape, norm: norm, sum: sum, massCap: .infinity)
+            }
+        }
+        let leaves = SumPath.leaves(capacity: capacity)
+        return switch method {
+        case .none: (.streamed, false, weights { _ in (.instantiate, .plain) })
+        case .perExample: (.kept, true, weights { _ in (.instantiate, .integers) })
+        case .exact: (.kept, false, weights { _ in (.instantiate, .integers) })
+        case .ghost: (.recomputed, false, weights { _ in (.gram, leaves) })
+        case .mixedGhost: (.recomputed, false, weights { ($0.prefersGram ? .gram : .instantiate, leaves) })
+        case .bookKeeping: (.kept, false, weights { _ in (.gram, leaves) })
+        case .bookKeepingMix: (.kept, false, weights { ($0.prefersGram ? .gram : .instantiate, leaves) })
+        case .perLayer:
+            (.streamed, false, weights { $0.prefersGram ? (.gram, leaves) : (.instantiate, .integers) })
+        case .auto: preconditionFailure("chosen above")
+        }
+    }
+
+    /// The choices of `auto` by the cost model.
+    private static func automatic(
+        _ network: Network,
+        capacity: Int,
+        recomputes: Bool
+    ) -> (schedule: Schedule.Kind, isWhole: Bool, weights: [Weight]) {
+        let model = ClippingCost()
+        if network.parameterCount <= model.wholeCoordinates, !recomputes {
+            let weights = network.weightProducts.map { node, product, shape in
+                Weight(
+                    node: node,
+                    product: product,
+                    shape: shape,
+                    norm: .instantiate,
+                    sum: .integers,
+                    massCap: .infinity
+                )
+            }
+            return (.kept, true, weights)
+        }
+        let weights = network.weightProducts.map { node, product, shape in
+            let isLeaf = model.leaf(shape) < model.integers(shape)
+            return Weight(
+                node: node,
+                product: product,
+                shape: shape,
+                norm: isLeaf ? .gram : .instantiate,
+                sum: isLeaf ? .leaves(capacity: capacity) : .integers,
+                massCap: .infinity
+            )
+        }
+        return (recomputes ? .recomputed : .kept, false, weights)
+    }
+
+    private static let largestTileBytes = 48 << 20
+
+    /// Examples of a tile where nothing limits them: enough rows for the products of layers with large weights, few where
+    /// the rows of one example are enough.
+    package static func usualCapacity(_ network: Network) -> Int {
+        var capacity = 8
+        for (_, _, shape) in network.weightProducts where shape.coordinates >= 1 << 14 {
+            let rows = shape.coordinates >= 1 << 17 ? 256 : 64
+            capacity = max(capacity, min(rows, (rows + shape.places - 1) / shape.places))
+        }
+        // Beyond this a tile's values leave every cache, and more examples gain nothing.
+        let bytes = NetworkExecution.bytesPerExample(network, schedule: .kept)
+        return max(1, min(capacity, largestTileBytes / bytes))
+    }
+}
+
+extension LeafLayer {
+    /// A weight that is summed by leaves as this room does it.
+    init(_ shape: WeightProduct, norm: ClippingPlan.NormPath) {
+        self.init(
+            outputs: shape.rows,
+            inputs: shape.columns,
+            groups: shape.groups,
+            places: shape.places,
+            productTerms: GradientWorker.productTerms,
+            gramTerms: GramNorm.innerBlock,
+            norm: norm == .gram ? .gram : .instantiated
+        )
+    }
+}
+
+extension Network {
+    /// Every weight whose gradient is a product, by node and product.
+    var weightProducts: [(node: Int, product: Int, shape: WeightProduct)] {
+        nodes.enumerated().flatMap { node, entry in
+            entry.operation.products.enumerated().map { (node, $0.offset, $0.element) }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Kernels
+import Networks
+
+/// What a worker needs for a moment: norms, factors and single gradients of a tile's examples.
+final class ClippingScratch {
+    /// One example's whole gradient; nil where none is ever made.
+    let gradient: Buffer<Float>?
+    /// One weight's gradient, of one example or one leaf.
+    let partial: Buffer<Float>
+    /// The errors of some examples, scaled by their clip factors.
+    let scaledErrors: Buffer<Float>
+    let gram: GramNorm?
+
+    /// Σ of squared norms so far.
+    private let squaredNorms: Buffer<Double>
+    /// The mass of every weight that is summed by leaves, by example.
+    private let masses: Buffer<Double>
+    private let massCount: Int
+    /// The clip factors c_i; 0 for an example that contributes nothing.
+    private let factors: Buffer<Float>
+    /// Checksums of what the norms were made of, by node and example.
+    private let checksums: Buffer<UInt64>
+    private let capacity: Int
+    private var examples = 0
+
+    init(_ plan: ClippingPlan) {
+        let sizes = Self.sizes(plan)
+        gradient = plan.isWhole ? Buffer(count: plan.network.parameterCount) : nil
+        partial = Buffer(count: sizes.partial)
+        scaledErrors = Buffer(count: sizes.errors)
+        gram = sizes.usesGram ? GramNorm() : nil
+        capacity = plan.capacity
+        squaredNorms = Buffer(count: capacity)
+        massCount = plan.leafWeights
+        masses = Buffer(count: capacity * massCount)
+        factors = Buffer(count: capacity)
+        checksums = Buffer(count: plan.schedule == .recomputed ? capacity * plan.network.nodes.count : 0)
+    }
+
+    static func plannedBytes(_ plan: ClippingPlan) -> Int {
+        let sizes = Self.sizes(plan)
+        let whole = plan.isWhole ? plan.network.parameterCount : 0
+        let sums = plan.schedule == .recomputed ? plan.capacity * plan.network.nodes.count : 0
+        return (whole + sizes.partial + sizes.errors + plan.capacity) * MemoryLayout<Float>.stride
+            + (plan.capacity * (1 + plan.leafWeights) + sums) * MemoryLayout<Double>.stride
+            + (sizes.usesGram ? GramNorm.plannedBytes : 0)
+    }
+
+    private static func sizes(_ plan: ClippingPlan) -> (partial: Int, errors: Int, usesGram: Bool) {
+        guard plan.method != .none, !plan.isWhole else { return (0, 0, false) }
+        var (partial, errors) = (0, 0)
+        for weight in plan.weights {
+            let shape = weight.shape
+            partial = max(partial, shape.partRows * shape.columns)
+            if let capacity = weight.leafCapacity {
+                let operation = plan.network.nodes[weight.node].operation
+                let step = operation.operandExamples(weight.product, capacity: plan.capacity)
+                errors = max(errors, min(step, capacity) * shape.places * shape.rows)
+                if capacity > step { partial = max(partial, shape.rows * shape.columns) }
+            }
+        }
+        return (partial, errors, plan.weights.contains { $0.norm == .gram })
+    }
+
+    /// Starts a tile.
+    func begin(examples: Int) {
+        self.examples = examples
+        clearNorms()
+    }
+
+    /// Forgets norms and mass.
+    func clearNorms() {
+        squaredNorms.fill(0)
+        masses.fill(0)
+    }
+
+    /// Adds to an example's squared norm.
+    func add(squaredNorm: Double, example: Int) {
+        squaredNorms.write { $0[example] += squaredNorm }
+    }
+
+    /// An example's squared norm so far.
+    func squaredNorm(_ example: Int) -> Double {
+        squaredNorms.read { $0[example] }
+    }
+
+    /// Sets the mass of a weight, the `index`-th that is summed by leaves.
+    func set(mass: Double, index: Int, example: Int) {
+        masses.write { $0[example * massCount + index] = mass }
+    }
+
+    /// Turns norms and masses into clip factors; an example of which one is not finite gets 0.
+    func finish(_ factor: ClipFactor) {
+        squaredNorms.read { norms in
+            masses.read { masses in
+                factors.write { factors in
+                    for example in 0..<examples {
+                        factors[example] = factor.factor(
+                            squaredNorm: norms[example],
+                            masses: masses.extracting(example * massCount..<(example + 1) * massCount)
+                        )
+                    }
+                }
+            }
+        }
+    }
+
+    /// The clip factor of an example, after `finish`.
+    func factor(_ example: Int) -> Float {
+        factors.read { $0[example] }
+    }
+
+    /// Remembers what the norms of a node are made of.
+    func record(_ node: Int, _ tile: Tile, _ network: Network) {
+        checksums.write { checksums in
+            for example in 0..<tile.examples {
+                checksums[node * capacity + example] = Self.checksum(tile, network.nodes[node].operation, example)
+            }
+        }
+    }
+
+    /// Excludes every example of which a node's operands differ from those of its norm: a second computation that is not
+    /// the same has no bound.
+    func compare(_ node: Int, _ tile: Tile, _ network: Network) {
+        checksums.read { checksums in
+            for example in 0..<tile.examples {
+                let found = Self.checksum(tile, network.nodes[node].operation, example)
+                if found != checksums[node * capacity + example] { factors.write { $0[example] = 0 } }
+            }
+        }
+    }
+
+    private static func checksum(_ tile: Tile, _ operation: any Operation, _ example: Int) -> UInt64 {
+        var sum: UInt64 = 1
+        if !operation.gradientFollowsBackward {
+            sum = tile.given.buffer.read(tile.given.range(example)) { Checksum.of($0, seed: sum) }
+        }
+        let needs = operation.gradientNeeds
+        if needs.contains(.input) {
+            sum = tile.input.buffer.read(tile.input.range(example)) { Checksum.of($0, seed: sum) }
+        }
+        if needs.contains(.state) {
+            sum = tile.state.buffer.read(tile.state.range(example)) { Checksum.of($0, seed: sum) }
+        }
+        return sum
+    }
+}

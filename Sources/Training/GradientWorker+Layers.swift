@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Kernels
+import Networks
+
+/// Norms and sums layer by layer.
+extension GradientWorker {
+    /// Adds a node's share to every example's norm and mass.
+    func addNorms(_ node: Int, _ tile: Tile, _ parameters: Buffer<Float>) {
+        let operation = plan.network.nodes[node].operation
+        let first = plan.firstWeight(of: node)
+        for product in operation.products.indices {
+            let weight = plan.weights[first + product]
+            for example in 0..<tile.examples {
+                var squared = 0.0
+                var mass = 0.0
+                for group in 0..<weight.shape.groups {
+                    let operands = operation.operands(product, group: group, examples: example..<example + 1, tile)
+                    squared += squaredNorm(weight, operands)
+                    if weight.leafCapacity != nil {
+                        mass += GramNorm.mass(
+                            errors: operands.errors,
+                            inputs: operands.inputs,
+                            rowMargin: ClipFactor.rowMargin
+                        )
+                    }
+                }
+                scratch.add(squaredNorm: squared, example: example)
+                if let index = plan.leafIndex(first + product) {
+                    scratch.set(mass: mass, index: index, example: example)
+                }
+            }
+        }
+        guard operation.hasDirectGradient else { return }
+        for example in 0..<tile.examples {
+            operation.visitDirectGradient(example: example, tile, parameters: parameters) { _, values in
+                scratch.add(squaredNorm: Reductions.sumOfSquares(values), example: example)
+            }
+        }
+    }
+
+    private func squaredNorm(_ weight: ClippingPlan.Weight, _ operands: WeightOperands) -> Double {
+        if weight.norm == .gram, let gram = scratch.gram {
+            return gram.squaredNorm(errors: operands.errors, inputs: operands.inputs)
+        }
+        var squared = 0.0
+        forEachPart(weight, operands) { _, gradient in squared += Reductions.sumOfSquares(gradient) }
+        return squared
+    }
+
+    /// One group's gradient of one example, some rows at a time: where they begin in the group, and their values.
+    private func forEachPart(
+        _ weight: ClippingPlan.Weight,
+        _ operands: WeightOperands,
+        _ body: (Int, Span<Float>) -> Void
+    ) {
+        let shape = weight.shape
+        for rows in shape.parts {
+            let target = MatrixView(scratch.partial, rows: rows.count, columns: shape.columns)
+            FixedOrderProduct.multiply(operands.errors.columns(rows).transposed, operands.inputs, into: target)
+            scratch.partial.read(0..<rows.count * shape.columns) { body(rows.lowerBound * shape.columns, $0) }
+        }
+    }
+
+    /// Adds a node's clipped gradients to the sum.
+    func addSums(_ node: Int, _ tile: Tile, _ parameters: Buffer<Float>) {
+        guard let sum else { return }
+        let operation = plan.network.nodes[node].operation
+        let first = plan.firstWeight(of: node)
+        if operation.hasDirectGradient {
+            for example in 0..<tile.examples {
+                let factor = scratch.factor(example)
+                guard factor > 0 else { continue }
+                operation.visitDirectGradient(example: example, tile, parameters: parameters) { offset, values in
+                    sum.add(values, scale: factor * perUnit, at: offset)
+                }
+            }
+        }
+        for product in operation.products.indices {
+            let weight = plan.weights[first + product]
+            if let capacity = weight.leafCapacity {
+                forEachLeaf(capacity: capacity) { leaf in
+                    addLeaf(leaf, weight, operation, tile, to: sum)
+                }
+            } else {
+                addIntegers(weight, operation, tile, to: sum)
+            }
+        }
+    }
+
+    private func addIntegers(
+        _ weight: ClippingPlan.Weight,
+        _ operation: any Operation,
+        _ tile: Tile,
+        to sum: Accumulator
+    ) {
+        let start = tile.parameterOffset + operation.offset(ofParameter: weight.shape.parameter)
+        for example in 0..<tile.examples {
+            let factor = scratch.factor(example)
+            guard factor > 0 else { continue }
+            for group in 0..<weight.shape.groups {
+                let operands = operation.operands(
+                    weight.product,
+                    group: group,
+                    examples: example..<example + 1,
+                    tile
+                )
+                let offset = start + group * weight.shape.rows * weight.shape.columns
+                forEachPart(weight, operands) { place, gradient in
+                    sum.add(gradient, scale: factor * perUnit, at: offset + place)
+                }
+            }
+        }
+    }
+
+    /// One product for a leaf's examples, rounded once.
+    private func addLeaf(
+        _ leaf: Range<Int>,
+        _ weight: ClippingPlan.Weight,
+        _ operation: any Operation,
+        _ tile: Tile,
+        to sum: Accumulator
+    ) {
+        let shape = weight.shape
+        let start = tile.parameterOffset + operation.offset(ofParameter: shape.parameter)
+        let step = operation.operandExamples(weight.product, capacity: plan.capacity)
+        for group in 0..<shape.groups {
+            let offset = start + group * shape.rows * shape.columns
+            guard leaf.count > step else {
+                // All operands are there at once, so that a part of the sum at a time, which stays in cache, is enough.
+                let operands = operation.operands(weight.product, group: group, examples: leaf, tile)
+                let errors = scale(operands, examples: leaf, places: shape.places)
+                let scaled = WeightOperands(errors: errors, inputs: operands.inputs)
+                forEachPart(weight, scaled) { sum.add($1, scale: perUnit, at: offset + $0) }
+                continue
+            }
+            let target = shape.target(scratch.partial, offset: 0, group: 0)
+            for first in stride(from: leaf.lowerBound, to: leaf.upperBound, by: step) {
+                let examples = first..<min(leaf.upperBound, first + step)
+                let operands = operation.operands(weight.product, group: group, examples: examples, tile)
+                // Its blocks of terms are what the certificate counts roundings by.
+                FixedOrderProduct.multiply(
+                    scale(operands, examples: examples, places: shape.places).transposed,
+                    operands.inputs,
+                    into: target,
+                    accumulate: first > leaf.lowerBound
+                )
+            }
+            scratch.partial.read(0..<shape.rows * shape.columns) { sum.add($0, scale: perUnit, at: offset) }
+        }
+    }
+
+    /// The errors times the clip factors, apart. Where a factor is 0 errors and inputs become zero, whatever they were:
+    /// NaN times 0 is NaN, and the example's values are not needed any more.
+    private func scale(_ operands: WeightOperands, examples: Range<Int>, places: Int) -> MatrixView {
+        let errors = operands.errors
+        let scaled = MatrixView(scratch.scaledErrors, rows: errors.rows, columns: errors.columns)
+        for (index, example) in examples.enumerated() {
+            let factor = scratch.factor(example)
+            let rows = index * places..<(index + 1) * places
+            if factor > 0 {
+                scaled.rows(rows).assign(errors.rows(rows), times: factor)
+            } else {
+                scaled.rows(rows).clear()
+                operands.inputs.rows(rows).clear()
+            }
+        }
+        return scaled
+    }
+}
+
+extension WeightProduct {
+    /// Rows of one group whose gradients are made at once: a part is at most 256 KiB, or eight rows.
+    var partRows: Int { min(rows, max(8, (1 << 16) / columns / 8 * 8)) }
+
+    /// The parts of one group.
+    var parts: some Sequence<Range<Int>> {
+        stride(from: 0, to: rows, by: partRows).lazy.map { [rows, partRows] in $0..<Swift.min(rows, $0 + partRows) }
+    }
+
+    /// One group's matrix [rows, columns] in a buffer where the weight begins at `offset`.
+    func target(_ buffer: Buffer<Float>, offset: Int, group: Int) -> MatrixView {
+        MatrixView(buffer, offset: offset + group * rows * columns, rows: rows, columns: columns)
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernels
+import Networks
+package import Noise
+import Randomness
+import Synchronization
+
+/// The noise of one step: one integer a parameter, drawn by all workers, each from a secret stream of its own, a piece at
+/// a time straight into the sum.
+package final class NoiseSources {
+    /// The law of every coordinate.
+    package let mechanism: any NoiseMechanism
+    private let pool: WorkerPool
+    private let sources: WorkerSlots<Source>
+
+    /// Coordinates that are drawn at once.
+    private static let chunk = 8192
+
+    package init(_ mechanism: any NoiseMechanism, pool: WorkerPool) {
+        self.mechanism = mechanism
+        self.pool = pool
+        sources = WorkerSlots((0..<pool.workers).map { Source(worker: $0, chunk: Self.chunk) })
+    }
+
+    /// Adds fresh noise to every coordinate of a sum.
+    package func add(to summer: GradientSummer) {
+        let (sources, mechanism) = (self.sources, self.mechanism)
+        let dimension = summer.plan.network.parameterCount
+        let next = Atomic<Int>(0)
+        let target = SummerReference(summer)
+        pool.run { worker in
+            while true {
+                let start = next.wrappingAdd(Self.chunk, ordering: .relaxed).oldValue
+                guard start < dimension else { return }
+                sources[worker].draw(min(Self.chunk, dimension - start), mechanism) { target.summer.add($0, at: start) }
+            }
+        }
+    }
+
+    /// Bytes of all sources; a stream counts 64 KiB.
+    package static func plannedBytes(workers: Int) -> Int {
+        workers * (chunk * MemoryLayout<Int64>.stride + 1 << 16)
+    }
+
+    private final class Source {
+        private var stream: SecretStream
+        private let values: Buffer<Int64>
+
+        init(worker: Int, chunk: Int) {
+            stream = SecretStream(.noise, worker: worker)
+            values = Buffer(count: chunk)
+        }
+
+        /// Lends noise and then erases it: who knows it can subtract it.
+        func draw(_ count: Int, _ mechanism: any NoiseMechanism, _ body: (Span<Int64>) -> Void) {
+            values.write(0..<count) { mechanism.fill(&$0, from: &stream) }
+            values.read(0..<count, body)
+            values.fill(0)
+        }
+    }
+}
+
+/// A summer that workers add to at disjoint coordinates.
+private struct SummerReference: @unchecked Sendable {
+    let summer: GradientSummer
+
+    init(_ summer: GradientSummer) { self.summer = summer }
+}
