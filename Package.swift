@@ -94,8 +94,7 @@ let package = Package(
             "Aggregator",
             [
                 "Accounting", "Cryptography", "Datasets", "Files", "Kernels", "Messages", "Networks", "Noise",
-                "Randomness",
-                "Rounds", "Store", "TOML", "Training", "Updates", logging, protobuf,
+                "Randomness", "Rounds", "Store", "TOML", "Training", "Updates", logging, protobuf,
             ]
         ),
         room("CommandLineKit", [arguments, logging]),
@@ -114,6 +113,7 @@ let package = Package(
             ["Aggregator", "CommandLineKit", "Kernels", arguments, hummingbird, logging]
         ),
 
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
         .target(name: "TestKit", dependencies: ["Randomness"], path: "Tests/TestKit", swiftSettings: settings),
         suite("Kernels"),
         suite("Cryptography"),
@@ -125,7 +125,7 @@ let package = Package(
         suite("Networks", ["Kernels", "Randomness"]),
         suite("Models", ["Kernels", "Networks", "Randomness"]),
         suite("Datasets", ["Accounting", "Randomness"]),
-        suite("Training", ["Accounting", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
+        suite("Training", ["CAllocations", "Accounting", "Datasets", "Kernels", "Networks", "Noise", "Randomness"]),
         suite("Updates", ["Accounting", "Cryptography", "Noise", "Randomness"]),
         suite("Rounds", ["Accounting", "Noise", "Randomness"]),
         suite("Messages", ["Cryptography", "Randomness", "Rounds", protobuf]),

@@ -108,6 +108,7 @@ private struct Lifetimes {
             case .forward(let node): forward(node, at: time)
             case .loss: loss(at: time)
             case .backward(let node): backward(node, at: time)
+            case .backwardThrough(let node): backwardThrough(node, at: time)
             case .gradient(let node, _): gradient(node, at: time)
             case .end: uses.append(Use())
             }
@@ -220,6 +221,15 @@ private struct Lifetimes {
             use.inputGradients.append(place)
             use.sums.append(nil)
         }
+        uses.append(use)
+    }
+
+    private mutating func backwardThrough(_ index: Int, at time: Int) {
+        var use = reading(index, network.nodes[index].operation.backwardNeeds, at: time)
+        read(use.inputs[0], at: time)
+        use.inputGradients = [use.inputs[0]]
+        use.sums = [nil]
+        gradients[network.nodes[index - 1].inputs[0]] = use.inputs[0]
         uses.append(use)
     }
 

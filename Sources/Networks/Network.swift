@@ -12,12 +12,22 @@ package struct Network: Sendable {
     /// An operation and the values that it connects.
     package struct Node: Sendable {
         package let operation: any Operation
+        /// The operation's weights whose gradients are products, in order.
+        package let products: [WeightProduct]
         /// Values by number; value 0 is the network's input and node i makes value i + 1.
         package let inputs: [Int]
         /// Where the operation's parameters begin in the flat vector.
         package let parameterOffset: Int
         /// The layer's path: `3.0`, or the names that were given.
         package let path: String
+
+        init(operation: any Operation, inputs: [Int], parameterOffset: Int, path: String) {
+            self.operation = operation
+            products = operation.products
+            self.inputs = inputs
+            self.parameterOffset = parameterOffset
+            self.path = path
+        }
     }
 
     /// The preset's name, or the maker's.
@@ -112,7 +122,7 @@ package struct Network: Sendable {
     /// Multiplications and additions of the matrix products that training without clipping takes for one example.
     package var operationsPerExample: Double {
         nodes.reduce(0) { total, node in
-            let products = node.operation.products.reduce(0) { $0 + $1.places * $1.groups * $1.rows * $1.columns }
+            let products = node.products.reduce(0) { $0 + $1.places * $1.groups * $1.rows * $1.columns }
             let passes = node.inputs.contains { needsGradient($0) } ? 3 : 2
             return total + 2 * Double(products) * Double(passes)
         }

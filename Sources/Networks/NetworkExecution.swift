@@ -29,6 +29,8 @@ package final class NetworkExecution {
         var tile: Tile
         /// Gradients to add the computed ones to.
         let sums: [TileValue?]
+        /// For every example that there is room for, the tiles of a node and of the activation before it.
+        let pairs: [(node: Tile, activation: Tile)]
     }
 
     /// Measures the forward and backward passes and, as `perExampleNorm` and `clipAndSum`, what the visitor does in
@@ -48,7 +50,8 @@ package final class NetworkExecution {
         schedule = Schedule(kind, network)
         let layout = ArenaLayout(schedule, network)
         let values = layout.count * capacity
-        arena = Buffer(count: values + Self.scratchCount(network, capacity: capacity))
+        let scratchCount = Self.scratchCount(network, capacity: capacity)
+        arena = Buffer(count: values + scratchCount + Self.passingCount(network, schedule))
         seeds = Buffer(count: capacity)
         let arena = self.arena
         func value(_ place: ArenaLayout.Place) -> TileValue {
@@ -60,7 +63,7 @@ package final class NetworkExecution {
         for (action, places) in zip(schedule.actions, layout.places) {
             let node: Int? =
                 switch action {
-                case .forward(let node), .backward(let node), .gradient(let node, _): node
+                case .forward(let node), .backward(let node), .backwardThrough(let node), .gradient(let node, _): node
                 case .loss, .end: nil
                 }
             let tile = Tile(
@@ -79,14 +82,20 @@ package final class NetworkExecution {
                 isTraining: kind != .forward,
                 examples: 0
             )
-            steps.append(Step(action: action, tile: tile, sums: places.sums.map { $0.map(value) }))
+            var pairs: [(Tile, Tile)] = []
+            if case .backwardThrough = action {
+                pairs = (0..<capacity).map { tile.pair(example: $0, passing: values + scratchCount) }
+            }
+            steps.append(Step(action: action, tile: tile, sums: places.sums.map { $0.map(value) }, pairs: pairs))
         }
     }
 
     /// The bytes that an execution allocates.
     package static func plannedBytes(_ network: Network, schedule kind: Schedule.Kind, capacity: Int) -> Int {
-        let layout = ArenaLayout(Schedule(kind, network), network)
-        let floats = layout.count * capacity + scratchCount(network, capacity: capacity)
+        let schedule = Schedule(kind, network)
+        let layout = ArenaLayout(schedule, network)
+        let scratch = scratchCount(network, capacity: capacity) + passingCount(network, schedule)
+        let floats = layout.count * capacity + scratch
         return floats * MemoryLayout<Float>.stride + capacity * MemoryLayout<UInt64>.stride
     }
 
@@ -97,6 +106,14 @@ package final class NetworkExecution {
 
     private static func scratchCount(_ network: Network, capacity: Int) -> Int {
         network.nodes.map { $0.operation.scratchCount(capacity: capacity) }.max() ?? 0
+    }
+
+    /// Floats of one example's gradient on its way through an activation.
+    private static func passingCount(_ network: Network, _ schedule: Schedule) -> Int {
+        schedule.actions.reduce(0) { count, action in
+            guard case .backwardThrough(let node) = action else { return count }
+            return max(count, network.nodes[node].operation.input.count)
+        }
     }
 
     /// Fills the tile: `fill(i, row)` writes all of example i's input and gives its public seed.
@@ -161,6 +178,13 @@ package final class NetworkExecution {
                 part.buffer.read(part.range(0..<examples)) { part in
                     sum.buffer.write(sum.range(0..<examples)) { Elementwise.add(part, to: &$0) }
                 }
+            }
+        case .backwardThrough(let node):
+            for example in 0..<examples {
+                let pair = step.pairs[example]
+                network.nodes[node].operation.backward(pair.node, parameters: parameters)
+                network.nodes[node - 1].operation.backward(pair.activation, parameters: parameters)
+                pair.node.copy(pair.activation.inputGradient, to: pair.activation.output)
             }
         case .gradient(let node, let pass):
             visitor?.visit(node: node, pass: pass, tile: step.tile, parameters: parameters)

@@ -10,6 +10,9 @@ package struct Schedule: Hashable, Sendable {
         case loss
         /// Computes the gradients of a node's inputs.
         case backward(Int)
+        /// Computes the gradients of a node's input and, one example at a time, takes them on through the activation before it:
+        /// they end where the activation's output was, so that the two are never there together.
+        case backwardThrough(Int)
         /// Lends the operands of a node's parameter gradients, in pass `pass` over the nodes with parameters.
         case gradient(node: Int, pass: Int)
         /// All gradients of pass `pass` were lent.
@@ -40,6 +43,11 @@ package struct Schedule: Hashable, Sendable {
         func appendBackward(pass: Int) {
             actions.append(.loss)
             for node in nodes.reversed() {
+                if network.nodes.indices.contains(node + 1), network.passesThrough(node + 1) { continue }
+                if network.passesThrough(node) {
+                    actions.append(.backwardThrough(node))
+                    continue
+                }
                 let gradient = Action.gradient(node: node, pass: pass)
                 if network.nodes[node].operation.gradientFollowsBackward {
                     actions += [.backward(node), gradient]
@@ -77,8 +85,30 @@ extension Schedule.Action {
     var phase: Phase {
         switch self {
         case .forward: .forward
-        case .loss, .backward: .backward
+        case .loss, .backward, .backwardThrough: .backward
         case .gradient(_, let pass), .end(let pass): pass == 0 ? .perExampleNorm : .clipAndSum
         }
+    }
+}
+
+extension Network {
+    /// Whether the gradient of a node's input can take the place of the output of the activation right before it.
+    func passesThrough(_ index: Int) -> Bool {
+        let node = nodes[index]
+        // Graphs are mostly chains: only a node that reads its predecessor, which nobody else reads, is considered.
+        guard index > 0, node.inputs == [index], isReadOnce(index) else { return false }
+        let before = nodes[index - 1]
+        guard before.inputs.count == 1, isReadOnce(before.inputs[0]), needsGradient(before.inputs[0]) else {
+            return false
+        }
+        let (pool, activation) = (node.operation, before.operation)
+        return pool.parameters.isEmpty && !pool.isView && !pool.worksInPlace && !pool.backwardNeeds.contains(.input)
+            && activation.parameters.isEmpty && !activation.isView && activation.worksInPlace
+            && activation.backwardNeeds == .output
+    }
+
+    /// Whether exactly one node reads a value.
+    private func isReadOnce(_ value: Int) -> Bool {
+        nodes.reduce(0) { $0 + $1.inputs.count { $0 == value } } == 1
     }
 }

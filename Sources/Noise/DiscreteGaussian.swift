@@ -62,8 +62,11 @@ package struct DiscreteGaussian: NoiseMechanism {
         log2(0x1p-117 + Double(multiple) * 0x1p-126).nextUp
     }
 
-    package func fill<Words: RandomWords & ~Copyable>(_ out: inout MutableSpan<Int64>, from stream: inout Words) {
-        var words = WordBlock(capacity: 2 * out.count)
+    package func fill<Words: RandomWords & ~Copyable>(
+        _ out: inout MutableSpan<Int64>,
+        from stream: inout Words,
+        by words: inout WordBlock
+    ) {
         var filled = 0
         while filled < out.count {
             // Every sample still to come takes at least two words, so nothing is drawn that will not be used.

@@ -20,5 +20,19 @@ package protocol NoiseMechanism: Sendable {
     var variance: Double { get }
 
     /// Overwrites every element of `out` with an independent sample.
-    func fill<Words: RandomWords & ~Copyable>(_ out: inout MutableSpan<Int64>, from stream: inout Words)
+    ///
+    /// - Parameter words: room to draw ahead, empty before and after; its length is a matter of speed alone.
+    func fill<Words: RandomWords & ~Copyable>(
+        _ out: inout MutableSpan<Int64>,
+        from stream: inout Words,
+        by words: inout WordBlock
+    )
+}
+
+extension NoiseMechanism {
+    /// Overwrites every element of `out` with an independent sample.
+    package func fill<Words: RandomWords & ~Copyable>(_ out: inout MutableSpan<Int64>, from stream: inout Words) {
+        var words = WordBlock(capacity: 2 * out.count)
+        fill(&out, from: &stream, by: &words)
+    }
 }

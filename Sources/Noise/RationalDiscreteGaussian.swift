@@ -68,7 +68,11 @@ package struct RationalDiscreteGaussian: NoiseMechanism {
         return moment / weights
     }
 
-    package func fill<Words: RandomWords & ~Copyable>(_ out: inout MutableSpan<Int64>, from stream: inout Words) {
+    package func fill<Words: RandomWords & ~Copyable>(
+        _ out: inout MutableSpan<Int64>,
+        from stream: inout Words,
+        by words: inout WordBlock
+    ) {
         for index in out.indices {
             out[index] = sample(from: &stream)
         }

@@ -234,7 +234,7 @@ extension Network {
     /// Every weight whose gradient is a product, by node and product.
     var weightProducts: [(node: Int, product: Int, shape: WeightProduct)] {
         nodes.enumerated().flatMap { node, entry in
-            entry.operation.products.enumerated().map { (node, $0.offset, $0.element) }
+            entry.products.enumerated().map { (node, $0.offset, $0.element) }
         }
     }
 }

@@ -134,7 +134,7 @@ package struct LayerPlan: Hashable, Sendable, Codable {
     package init(_ weight: ClippingPlan.Weight, in plan: ClippingPlan) {
         let node = plan.network.nodes[weight.node]
         let role = node.operation.parameters[weight.shape.parameter].role
-        name = "\(node.path) \(node.operation.kind)" + (node.operation.products.count > 1 ? " \(role)" : "")
+        name = "\(node.path) \(node.operation.kind)" + (node.products.count > 1 ? " \(role)" : "")
         let sum =
             switch weight.sum {
             case .plain: "plain sum"

@@ -9,7 +9,7 @@ extension GradientWorker {
     func addNorms(_ node: Int, _ tile: Tile, _ parameters: Buffer<Float>) {
         let operation = plan.network.nodes[node].operation
         let first = plan.firstWeight(of: node)
-        for product in operation.products.indices {
+        for product in plan.network.nodes[node].products.indices {
             let weight = plan.weights[first + product]
             for example in 0..<tile.examples {
                 var squared = 0.0
@@ -76,7 +76,7 @@ extension GradientWorker {
                 }
             }
         }
-        for product in operation.products.indices {
+        for product in plan.network.nodes[node].products.indices {
             let weight = plan.weights[first + product]
             if let capacity = weight.leafCapacity {
                 forEachLeaf(capacity: capacity) { leaf in

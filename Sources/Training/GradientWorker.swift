@@ -152,7 +152,7 @@ final class GradientWorker: GradientVisitor {
     private func addPlain(_ node: Int, _ tile: Tile, _ parameters: Buffer<Float>) {
         guard let plainSum else { return }
         let operation = plan.network.nodes[node].operation
-        for (product, shape) in operation.products.enumerated() {
+        for (product, shape) in plan.network.nodes[node].products.enumerated() {
             let step = operation.operandExamples(product, capacity: tile.input.capacity)
             let offset = tile.parameterOffset + operation.offset(ofParameter: shape.parameter)
             for first in stride(from: 0, to: tile.examples, by: step) {
@@ -208,7 +208,7 @@ final class GradientWorker: GradientVisitor {
         let operation = plan.network.nodes[node].operation
         if operation.hasDirectGradient {
             for (index, parameter) in operation.parameters.enumerated()
-            where !operation.products.contains(where: { $0.parameter == index }) {
+            where !plan.network.nodes[node].products.contains(where: { $0.parameter == index }) {
                 let start = tile.parameterOffset + operation.offset(ofParameter: index)
                 gradient.write(start..<start + parameter.shape.count) { Elementwise.clear(&$0) }
             }
@@ -216,7 +216,7 @@ final class GradientWorker: GradientVisitor {
                 gradient.write(offset..<offset + values.count) { Elementwise.copy(values, into: &$0) }
             }
         }
-        for (product, shape) in operation.products.enumerated() {
+        for (product, shape) in plan.network.nodes[node].products.enumerated() {
             let offset = tile.parameterOffset + operation.offset(ofParameter: shape.parameter)
             for group in 0..<shape.groups {
                 let operands = operation.operands(product, group: group, examples: example..<example + 1, tile)

@@ -15,7 +15,7 @@ package final class NoiseSources {
     private let sources: WorkerSlots<Source>
 
     /// Coordinates that are drawn at once.
-    private static let chunk = 8192
+    private static let chunk = 2048
 
     package init(_ mechanism: any NoiseMechanism, pool: WorkerPool) {
         self.mechanism = mechanism
@@ -40,21 +40,23 @@ package final class NoiseSources {
 
     /// Bytes of all sources; a stream counts 64 KiB.
     package static func plannedBytes(workers: Int) -> Int {
-        workers * (chunk * MemoryLayout<Int64>.stride + 1 << 16)
+        workers * (chunk * 3 * MemoryLayout<Int64>.stride + 1 << 16)
     }
 
     private final class Source {
         private var stream: SecretStream
+        private var words: WordBlock
         private let values: Buffer<Int64>
 
         init(worker: Int, chunk: Int) {
             stream = SecretStream(.noise, worker: worker)
+            words = WordBlock(capacity: 2 * chunk)
             values = Buffer(count: chunk)
         }
 
         /// Lends noise and then erases it: who knows it can subtract it.
         func draw(_ count: Int, _ mechanism: any NoiseMechanism, _ body: (Span<Int64>) -> Void) {
-            values.write(0..<count) { mechanism.fill(&$0, from: &stream) }
+            values.write(0..<count) { mechanism.fill(&$0, from: &stream, by: &words) }
             values.read(0..<count, body)
             values.fill(0)
         }

@@ -31,6 +31,12 @@ import Testing
         #expect(NetworkExecution.plannedBytes(cnn, schedule: .forward, capacity: 32) < streamed)
     }
 
+    @Test func tokensHaveAVocabulary() throws {
+        let layers: [Layer] = [.embedding(7, 4), .flatten, .linear(3)]
+        #expect(try Network(name: "t", input: Shape([5]), classes: 3, layers: layers).vocabulary == 7)
+        #expect(try Network.preset("logistic", input: Shape([8, 8]), classes: 10).vocabulary == nil)
+    }
+
     @Test func refusals() {
         let small = Shape([1, 8, 8])
         #expect(throws: NetworkError.unknownPreset("resnet", known: Network.presets)) {

@@ -17,7 +17,11 @@ private struct ConstantNoise: NoiseMechanism {
     var standardDeviation: Double { 0 }
     var variance: Double { 0 }
 
-    func fill<Words: RandomWords & ~Copyable>(_ out: inout MutableSpan<Int64>, from stream: inout Words) {
+    func fill<Words: RandomWords & ~Copyable>(
+        _ out: inout MutableSpan<Int64>,
+        from stream: inout Words,
+        by words: inout WordBlock
+    ) {
         for index in out.indices { out[index] = value }
     }
 }
@@ -163,9 +167,10 @@ private struct Refusal: Error {}
         step.sum(parameters: bench.parameters)
         let released = Atomic<Bool>(false)
         do throws(Refusal) {
-            try step.commit(account: { (_) throws(Refusal) in throw Refusal() }) { _, _ in
-                released.store(true, ordering: .relaxed)
-            }
+            try step.commit(
+                account: { (_) throws(Refusal) in throw Refusal() },
+                releasedSum: { _, _ in released.store(true, ordering: .relaxed) }
+            )
             Issue.record("the refusal was lost")
         } catch {
             let wasReleased = released.load(ordering: .relaxed)

@@ -35,7 +35,7 @@ import Training
             case .huge: return ordinary.map { $0 < 0 ? -1e30 : 1e30 }
             case .greatest: return single(.greatestFiniteMagnitude)
             case .zero: return ordinary.map { _ in 0 }
-            case .subnormal: return ordinary.map { $0 * 1e-42 }
+            case .subnormal: return ordinary.map { $0 * 0x1p-140 }
             case .duplicate: return one.example(seed: 0)
             }
         }
@@ -162,6 +162,7 @@ import Training
             return sum(one, plan, count: 40, special: one.example(seed: 1), order: order, keys: .random, workers: 3)
         }
         #expect(sums[0] == sums[1])
+        #expect(sums[0].contains { $0 != 0 })
     }
 
     // MARK: - Power

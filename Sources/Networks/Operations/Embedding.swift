@@ -12,7 +12,7 @@ package struct Embedding: Operation {
     package let inputs: [Shape]
     package let output: Shape
     package let parameters: [OperationParameter]
-    private let vocabulary: Int
+    private let rows: Int
     private let padding: Int?
 
     /// - Parameters:
@@ -35,7 +35,7 @@ package struct Embedding: Operation {
         if let padding, padding < 0 || padding >= vocabulary {
             throw OperationError(reason: "padding token \(padding) is not in 0..<\(vocabulary)")
         }
-        self.vocabulary = vocabulary
+        rows = vocabulary
         self.padding = padding
         inputs = [input]
         output = Shape([input.count, width])
@@ -49,6 +49,7 @@ package struct Embedding: Operation {
         ]
     }
 
+    package var vocabulary: Int? { rows }
     private var places: Int { input.count }
     private var width: Int { output.features }
     private var slotCount: Int { TokenRows.slotCount(places: places) }
@@ -60,7 +61,7 @@ package struct Embedding: Operation {
 
     package func forward(_ tile: Tile, parameters: Buffer<Float>) {
         let tokens = 0..<tile.examples
-        parameters.read(tile.parameterOffset..<tile.parameterOffset + vocabulary * width) { table in
+        parameters.read(tile.parameterOffset..<tile.parameterOffset + rows * width) { table in
             tile.input.buffer.read(tile.input.range(tokens)) { tokens in
                 tile.output.buffer.write(tile.output.range(0..<tile.examples)) {
                     TokenRows.take(tokens, of: table, width: width, into: &$0)
@@ -89,7 +90,7 @@ package struct Embedding: Operation {
         tile.input.buffer.read(tile.input.range(example)) { tokens in
             scratch.write(links) { links in
                 scratch.write(slots) { slots in
-                    TokenRows.link(tokens, vocabulary: vocabulary, ignored: padding, into: &links, slots: &slots)
+                    TokenRows.link(tokens, vocabulary: rows, ignored: padding, into: &links, slots: &slots)
                 }
             }
             scratch.read(links) { links in
