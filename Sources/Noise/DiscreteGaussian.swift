@@ -67,12 +67,24 @@ package struct DiscreteGaussian: NoiseMechanism {
         from stream: inout Words,
         by words: inout WordBlock
     ) {
+        let inGroups = multiple < CertainTrials.multipleLimit
+        let room = 2 * CertainTrials.group
         var filled = 0
         while filled < out.count {
-            // Every sample still to come takes at least two words, so nothing is drawn that will not be used.
-            words.topUp(to: 2 * (out.count - filled), from: &stream)
-            words.use { quickTrials($0, &out, &filled) }
-            if filled < out.count, words.count >= 2, let sample = trial(&words, &stream) {
+            if words.count < room {
+                // Every sample still to come takes at least two words, so nothing is drawn that will not be used.
+                words.topUp(to: 2 * (out.count - filled), from: &stream)
+            }
+            let held = words.count
+            if inGroups {
+                words.use { CertainTrials.run($0, multiple: multiple, &out, &filled) }
+            }
+            words.use { rest in
+                // Where groups can be had, one at a time: the one with the trial that needs the integers, or the last.
+                quickTrials(inGroups ? rest.extracting(first: room) : rest, &out, &filled)
+            }
+            // Left is a trial that needs the integers, or nothing, or a block without room for a trial's words.
+            if filled < out.count, words.count >= 2 || words.count == held, let sample = trial(&words, &stream) {
                 out[filled] = sample
                 filled += 1
             }
@@ -133,8 +145,8 @@ extension DiscreteGaussian {
 // MARK: - The quick decision
 
 extension DiscreteGaussian {
-    /// Runs trials on `words` until `out` is full, fewer than two words are left, or a trial needs the integers; that one
-    /// is left untouched.
+    /// Runs trials one by one, with the decisions of `CertainTrials`, on `words` until `out` is full, fewer than two words
+    /// are left, or a trial needs the integers; that one is left untouched.
     ///
     /// - Returns: how many words were used.
     private func quickTrials(_ words: Span<UInt64>, _ out: inout MutableSpan<Int64>, _ filled: inout Int) -> Int {
@@ -154,15 +166,15 @@ extension DiscreteGaussian {
             let x = alias ^ (alias ^ slot) & keepsSlot
 
             let (y, remainder) = words[used &+ 1].multipliedFullWidth(by: multiple)
-            // The Double t is within 2⁻⁵¹ of t, and t < 0.22.
+            // The Double t, in units of 2⁻⁶⁴, is within 2^13 of t (proof, §5), and t < 0.22.
             let ratio = Double(Int64(truncatingIfNeeded: y)) * inverse
             let exponent = ratio * (ratio + 2 * Double(Int64(truncatingIfNeeded: x))) * 0x1p-13
-            let scaled = UInt64(bitPattern: Int64(exponent * 0x1p64))
+            let scaled = Self.scaled(exponent)
             // Accepted for certain: the fraction ends below 1 − t ≤ exp(−t).
             if remainder.addingReportingOverflow(scaled &+ margin).overflow {
                 // Rejected for certain: y is known and the fraction starts above 1 − t + t²/2 ≥ exp(−t).
                 let distance = 0 &- remainder
-                let square = UInt64(bitPattern: Int64(exponent * exponent * 0x1p63))
+                let square = Self.scaled(exponent * exponent * 0.5)
                 guard distance >= multiple, distance &+ square &+ 1 << 14 <= scaled else { break }
                 used &+= 2
                 continue
@@ -176,5 +188,10 @@ extension DiscreteGaussian {
         }
         filled = count
         return used
+    }
+
+    /// 2^64·v within 2^11, for 0 ≤ v < 1: the significand of 1 + v holds v in units of 2^-52.
+    private static func scaled(_ v: Double) -> UInt64 {
+        ((1 + v).bitPattern &- (1.0).bitPattern) << 12
     }
 }

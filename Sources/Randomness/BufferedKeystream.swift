@@ -35,29 +35,41 @@ struct BufferedKeystream: ~Copyable {
     }
 
     mutating func next() -> UInt64 {
-        if position == buffer.count {
-            buffer.withMutableSpan { keystream.fill(&$0) }
-            position = 0
-        }
+        if position == buffer.count { refill() }
         let word = buffer[position]
         position += 1
         return word
     }
 
     mutating func fill(_ words: inout MutableSpan<UInt64>) {
-        var filled = 0
-        while filled < words.count, position < buffer.count {
-            words[filled] = buffer[position]
-            position += 1
-            filled += 1
-        }
-        var rest = words._mutatingExtracting(filled...)
+        let held = min(words.count, buffer.count - position)
+        var first = words._mutatingExtracting(..<held)
+        take(&first)
+        var rest = words._mutatingExtracting(held...)
         if rest.count >= Self.longRequest {
             keystream.fill(&rest)
-        } else {
-            for index in rest.indices {
-                rest[index] = next()
-            }
+        } else if !rest.isEmpty {
+            refill()
+            take(&rest)
+        }
+    }
+
+    private mutating func refill() {
+        buffer.withMutableSpan { keystream.fill(&$0) }
+        position = 0
+    }
+
+    /// Overwrites `words` with the next words of the buffer, which holds so many.
+    private mutating func take(_ words: inout MutableSpan<UInt64>) {
+        buffer.withSpan { Self.copy($0.extracting(position..<position + words.count), to: &words) }
+        position += words.count
+    }
+
+    /// Both have the same length. Nothing is captured, so that the loop is one of vectors.
+    private static func copy(_ source: Span<UInt64>, to target: inout MutableSpan<UInt64>) {
+        precondition(source.count == target.count, "lengths differ")
+        for index in source.indices {
+            target[index] = source[index]
         }
     }
 }

@@ -35,16 +35,21 @@ package struct WordBlock: ~Copyable {
         position += used
     }
 
-    /// Draws until `wanted` words are held, or the block is full.
+    /// Draws until `wanted` words are held, or the block is full; nothing where they are held already.
+    ///
+    /// Held words are moved to the front, so it is best called when few are left.
     package mutating func topUp<Words: RandomWords & ~Copyable>(to wanted: Int, from stream: inout Words) {
         let held = count
-        for index in 0..<held {
-            storage[index] = storage[position + index]
-        }
+        let enough = min(wanted, storage.count)
+        guard held < enough else { return }
+        let start = position
         position = 0
-        end = max(held, min(wanted, storage.count))
+        end = enough
         storage.withMutableSpan { words in
-            var fresh = words._mutatingExtracting(held..<end)
+            for index in 0..<held {
+                words[index] = words[start + index]
+            }
+            var fresh = words._mutatingExtracting(held..<enough)
             stream.fill(&fresh)
         }
     }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "attention.h"
+#include "discrete_gaussian.h"
 #include "dropout.h"
 #include "embedding.h"
 #include "fixed_order.h"
