@@ -51,6 +51,22 @@ package final class GramNorm {
         return sum < 0 ? 0 : sum
     }
 
+    /// |G|² and the mass of an example with one place, row `row` of both operands, as by ``squaredNorm(errors:inputs:)``
+    /// and ``mass(errors:inputs:rowMargin:)``.
+    package static func ofOnePlace(
+        errors: MatrixView,
+        inputs: MatrixView,
+        row: Int,
+        rowMargin: Double
+    ) -> (squaredNorm: Double, mass: Double) {
+        precondition(row >= 0 && row < errors.rows && errors.rows == inputs.rows, "one error for each input")
+        func squares(_ x: MatrixView) -> Double {
+            unsafe sotto_sum_of_squares(x.buffer.base + x.offset + row * x.stride, x.columns)
+        }
+        let (error, input) = (squares(errors), squares(inputs))
+        return (error * input, (error.squareRoot() + rowMargin) * (input.squareRoot() + rowMargin))
+    }
+
     private func gram(_ a: MatrixView, _ b: MatrixView, into sum: Buffer<Double>) {
         let count = a.rows * b.rows
         sum.write(0..<count) { sum in for index in sum.indices { sum[index] = 0 } }

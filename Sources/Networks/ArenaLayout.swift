@@ -224,7 +224,11 @@ private struct Lifetimes {
         uses.append(use)
     }
 
-    private mutating func backwardThrough(_ index: Int, at time: Int) {
+    private mutating func backwardThrough(_ node: Int, at time: Int) {
+        guard let index = network.pooling(ofChain: node) else { preconditionFailure("no chain begins here") }
+        guard let given = gradients[node + 1] else { preconditionFailure("a gradient is read before it is made") }
+        // A gradient that comes by way of a convolution is nowhere for more than one example.
+        gradients[index + 1] = given
         var use = reading(index, network.nodes[index].operation.backwardNeeds, at: time)
         read(use.inputs[0], at: time)
         use.inputGradients = [use.inputs[0]]

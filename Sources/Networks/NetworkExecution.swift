@@ -29,8 +29,8 @@ package final class NetworkExecution {
         var tile: Tile
         /// Gradients to add the computed ones to.
         let sums: [TileValue?]
-        /// For every example that there is room for, the tiles of a node and of the activation before it.
-        let pairs: [(node: Tile, activation: Tile)]
+        /// For every example that there is room for, the tiles of a chain.
+        let chains: [TileChain]
     }
 
     /// Measures the forward and backward passes and, as `perExampleNorm` and `clipAndSum`, what the visitor does in
@@ -43,11 +43,13 @@ package final class NetworkExecution {
     private var steps: [Step] = []
 
     /// Allocates `plannedBytes`.
-    package init(_ network: Network, schedule kind: Schedule.Kind, capacity: Int) {
+    ///
+    /// - Parameter once: nodes whose operands a `kept` schedule lends in pass 0 only.
+    package init(_ network: Network, schedule kind: Schedule.Kind, capacity: Int, once: Set<Int> = []) {
         precondition(capacity >= 1, "a tile has room for at least one example")
         self.network = network
         self.capacity = capacity
-        schedule = Schedule(kind, network)
+        schedule = Schedule(kind, network, once: once)
         let layout = ArenaLayout(schedule, network)
         let values = layout.count * capacity
         let scratchCount = Self.scratchCount(network, capacity: capacity)
@@ -82,17 +84,30 @@ package final class NetworkExecution {
                 isTraining: kind != .forward,
                 examples: 0
             )
-            var pairs: [(Tile, Tile)] = []
-            if case .backwardThrough = action {
-                pairs = (0..<capacity).map { tile.pair(example: $0, passing: values + scratchCount) }
+            var chains: [TileChain] = []
+            if case .backwardThrough(let node) = action {
+                let convolutionOffset = network.startsChain(node) ? network.nodes[node].parameterOffset : nil
+                chains = (0..<capacity).map {
+                    TileChain(
+                        tile,
+                        example: $0,
+                        passing: values + scratchCount,
+                        convolutionOffset: convolutionOffset
+                    )
+                }
             }
-            steps.append(Step(action: action, tile: tile, sums: places.sums.map { $0.map(value) }, pairs: pairs))
+            steps.append(Step(action: action, tile: tile, sums: places.sums.map { $0.map(value) }, chains: chains))
         }
     }
 
     /// The bytes that an execution allocates.
-    package static func plannedBytes(_ network: Network, schedule kind: Schedule.Kind, capacity: Int) -> Int {
-        let schedule = Schedule(kind, network)
+    package static func plannedBytes(
+        _ network: Network,
+        schedule kind: Schedule.Kind,
+        capacity: Int,
+        once: Set<Int> = []
+    ) -> Int {
+        let schedule = Schedule(kind, network, once: once)
         let layout = ArenaLayout(schedule, network)
         let scratch = scratchCount(network, capacity: capacity) + passingCount(network, schedule)
         let floats = layout.count * capacity + scratch
@@ -112,7 +127,7 @@ package final class NetworkExecution {
     private static func passingCount(_ network: Network, _ schedule: Schedule) -> Int {
         schedule.actions.reduce(0) { count, action in
             guard case .backwardThrough(let node) = action else { return count }
-            return max(count, network.nodes[node].operation.input.count)
+            return max(count, TileChain.passingCount(node, network))
         }
     }
 
@@ -180,17 +195,23 @@ package final class NetworkExecution {
                 }
             }
         case .backwardThrough(let node):
-            for example in 0..<examples {
-                let pair = step.pairs[example]
-                network.nodes[node].operation.backward(pair.node, parameters: parameters)
-                network.nodes[node - 1].operation.backward(pair.activation, parameters: parameters)
-                pair.node.copy(pair.activation.inputGradient, to: pair.activation.output)
-            }
+            for example in 0..<examples { goBack(step.chains[example], from: node, parameters) }
         case .gradient(let node, let pass):
             visitor?.visit(node: node, pass: pass, tile: step.tile, parameters: parameters)
         case .end(let pass):
             visitor?.end(pass: pass, examples: examples)
         }
+    }
+
+    private func goBack(_ chain: TileChain, from node: Int, _ parameters: Buffer<Float>) {
+        var pooling = node
+        if let convolution = chain.convolution {
+            network.nodes[node].operation.backward(convolution, parameters: parameters)
+            pooling -= 1
+        }
+        network.nodes[pooling].operation.backward(chain.pooling, parameters: parameters)
+        network.nodes[pooling - 1].operation.backward(chain.activation, parameters: parameters)
+        chain.pooling.copy(chain.activation.inputGradient, to: chain.activation.output)
     }
 
     /// The logits of one example, after `run` of a forward schedule.

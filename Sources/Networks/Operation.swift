@@ -104,6 +104,9 @@ package protocol Operation: Sendable {
     var isView: Bool { get }
     /// Whether output and input, and their gradients, may be one place.
     var worksInPlace: Bool { get }
+    /// Whether `backward` of one example after another takes no longer than of all at once, and reads nothing but the
+    /// output's gradient and the parameters.
+    var goesBackSingly: Bool { get }
     /// Floats of scratch for a tile of `capacity` examples.
     func scratchCount(capacity: Int) -> Int
 
@@ -144,6 +147,7 @@ extension Operation {
     package var gradientFollowsBackward: Bool { false }
     package var isView: Bool { false }
     package var worksInPlace: Bool { false }
+    package var goesBackSingly: Bool { false }
     package func scratchCount(capacity: Int) -> Int { 0 }
     package var products: [WeightProduct] { [] }
     package func operandExamples(_ product: Int, capacity: Int) -> Int { capacity }

@@ -10,8 +10,9 @@ package struct Schedule: Hashable, Sendable {
         case loss
         /// Computes the gradients of a node's inputs.
         case backward(Int)
-        /// Computes the gradients of a node's input and, one example at a time, takes them on through the activation before it:
-        /// they end where the activation's output was, so that the two are never there together.
+        /// One example at a time, takes the gradient of a pooling's output back through it and through the activation before
+        /// it: it ends where the activation's output was, so that the two are never there together. The node is the pooling
+        /// or, where the gradient of the pooling's output is computed in the same way, the convolution that reads it.
         case backwardThrough(Int)
         /// Lends the operands of a node's parameter gradients, in pass `pass` over the nodes with parameters.
         case gradient(node: Int, pass: Int)
@@ -35,7 +36,9 @@ package struct Schedule: Hashable, Sendable {
     package let actions: [Action]
 
     /// The schedule of a kind for a network.
-    package init(_ kind: Kind, _ network: Network) {
+    ///
+    /// - Parameter once: nodes whose operands a `kept` schedule lends in pass 0 only.
+    package init(_ kind: Kind, _ network: Network, once: Set<Int> = []) {
         self.kind = kind
         let nodes = network.nodes.indices
         let lent = nodes.reversed().filter { !network.nodes[$0].operation.parameters.isEmpty }
@@ -43,12 +46,17 @@ package struct Schedule: Hashable, Sendable {
         func appendBackward(pass: Int) {
             actions.append(.loss)
             for node in nodes.reversed() {
-                if network.nodes.indices.contains(node + 1), network.passesThrough(node + 1) { continue }
+                let isLast = node + 1 == network.nodes.count
+                if !isLast, network.passesThrough(node + 1) || network.startsChain(node + 1) { continue }
+                let gradient = Action.gradient(node: node, pass: pass)
+                if network.startsChain(node) {
+                    actions += [gradient, .backwardThrough(node)]
+                    continue
+                }
                 if network.passesThrough(node) {
                     actions.append(.backwardThrough(node))
                     continue
                 }
-                let gradient = Action.gradient(node: node, pass: pass)
                 if network.nodes[node].operation.gradientFollowsBackward {
                     actions += [.backward(node), gradient]
                     continue
@@ -67,7 +75,7 @@ package struct Schedule: Hashable, Sendable {
         case .kept:
             appendBackward(pass: 0)
             actions.append(.end(pass: 0))
-            actions += lent.map { .gradient(node: $0, pass: 1) }
+            actions += lent.filter { !once.contains($0) }.map { .gradient(node: $0, pass: 1) }
             actions.append(.end(pass: 1))
         case .recomputed:
             appendBackward(pass: 0)
@@ -105,6 +113,19 @@ extension Network {
         return pool.parameters.isEmpty && !pool.isView && !pool.worksInPlace && !pool.backwardNeeds.contains(.input)
             && activation.parameters.isEmpty && !activation.isView && activation.worksInPlace
             && activation.backwardNeeds == .output
+    }
+
+    /// Whether a node is a convolution that reads the output of a pooling with ``passesThrough(_:)``, which nobody else reads.
+    func startsChain(_ index: Int) -> Bool {
+        let node = nodes[index]
+        return index > 1 && node.operation.goesBackSingly && node.inputs == [index] && isReadOnce(index)
+            && passesThrough(index - 1)
+    }
+
+    /// The pooling of a chain that begins with a node; nil where none does.
+    func pooling(ofChain node: Int) -> Int? {
+        if startsChain(node) { return node - 1 }
+        return passesThrough(node) ? node : nil
     }
 
     /// Whether exactly one node reads a value.

@@ -55,7 +55,7 @@ package struct Tile: Sendable {
     package let scratch: Buffer<Float>
     package let scratchOffset: Int
     /// Where the operation's parameters begin in the flat vector.
-    package let parameterOffset: Int
+    package var parameterOffset: Int
     /// The operation's place in the network, public: tells the seeds of two dropouts apart.
     package let node: Int
     /// A public seed for every example, for operations that draw.
@@ -99,33 +99,5 @@ package struct Tile: Sendable {
         source.buffer.read(source.range(0..<examples)) { from in
             target.buffer.write(target.range(0..<examples)) { Elementwise.copy(from, into: &$0) }
         }
-    }
-}
-
-extension TileValue {
-    /// One example's value, as that of a tile of one.
-    func single(_ example: Int) -> TileValue {
-        TileValue(buffer: buffer, offset: offset + example * count, count: count, capacity: 1)
-    }
-}
-
-extension Tile {
-    /// The tiles in which one example's gradient goes back through this node, to `passing` in the scratch, and there through
-    /// the activation before it.
-    func pair(example: Int, passing: Int) -> (node: Tile, activation: Tile) {
-        let place = TileValue(buffer: scratch, offset: passing, count: input.count, capacity: 1)
-        var node = self
-        node.inputs = [input.single(example)]
-        node.output = output.single(example)
-        node.state = state.single(example)
-        node.outputGradient = outputGradient?.single(example)
-        node.inputGradients = [place]
-        node.isGradientInPlace = false
-        node.examples = 1
-        var activation = node
-        activation.output = input.single(example)
-        activation.outputGradient = place
-        activation.isGradientInPlace = true
-        return (node, activation)
     }
 }

@@ -32,6 +32,8 @@ package struct CentralConfiguration: Sendable {
     package var workers: Int
     /// Bytes for the run, beyond the process and its data; nil for no limit.
     package var memoryLimit: Int?
+    /// The most examples in work at one time; nil for what suits the network.
+    package var physicalBatch: Int?
     /// Seeds the initial parameters and the masks of dropout, and nothing else; public.
     package var seed: UInt64
     /// The rule of the clip factor.
@@ -49,6 +51,7 @@ package struct CentralConfiguration: Sendable {
         delta: Double,
         workers: Int = 1,
         memoryLimit: Int? = nil,
+        physicalBatch: Int? = nil,
         seed: UInt64 = 0,
         rule: ClipRule = .abadi
     ) {
@@ -63,6 +66,7 @@ package struct CentralConfiguration: Sendable {
         self.delta = delta
         self.workers = workers
         self.memoryLimit = memoryLimit
+        self.physicalBatch = physicalBatch
         self.seed = seed
         self.rule = rule
     }
@@ -133,6 +137,7 @@ package struct CentralPlan: Sendable {
             batch: configuration.batch
         )
         request.options.rule = configuration.rule
+        request.physicalBatch = configuration.physicalBatch
         memory = try MemoryPlan(request, limit: configuration.memoryLimit)
         certificate = try memory.clipping.certified()
 

@@ -45,6 +45,10 @@ extension ClippingPlan {
             mayGiveUp: method == .auto
         )
         self.weights = weights
+        let makesOnce = (method == .auto || method == .exact) && shape.schedule == .kept && !shape.isWhole
+        nodePaths =
+            makesOnce
+            ? Self.nodePaths(network, weights) : Array(repeating: .byWeight, count: network.nodes.count)
         if isWhole {
             clip = grid.clip
             width = terms.width(examples: examples + Self.noiseRoom, bound: grid.bound)
@@ -172,7 +176,7 @@ extension ClippingPlan {
         recomputes: Bool
     ) -> (schedule: Schedule.Kind, isWhole: Bool, weights: [Weight]) {
         let model = ClippingCost()
-        if network.parameterCount <= model.wholeCoordinates, !recomputes {
+        if network.parameterCount <= model.wholeCoordinates, !recomputes, !model.prefersLayers(network) {
             let weights = network.weightProducts.map { node, product, shape in
                 Weight(
                     node: node,
@@ -205,8 +209,8 @@ extension ClippingPlan {
     /// the rows of one example are enough.
     package static func usualCapacity(_ network: Network) -> Int {
         var capacity = 8
-        for (_, _, shape) in network.weightProducts where shape.coordinates >= 1 << 14 {
-            let rows = shape.coordinates >= 1 << 17 ? 256 : 64
+        for (_, _, shape) in network.weightProducts where shape.coordinates >= 1 << 17 {
+            let rows = 256
             capacity = max(capacity, min(rows, (rows + shape.places - 1) / shape.places))
         }
         // Beyond this a tile's values leave every cache, and more examples gain nothing.

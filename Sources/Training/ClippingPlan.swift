@@ -62,6 +62,8 @@ package struct ClippingPlan: Sendable {
     package let isWhole: Bool
     /// Every weight with a product gradient, by node and product.
     package let weights: [Weight]
+    /// Of every node, how its gradients are made; by weight where all gradients are made and clipped at once.
+    package let nodePaths: [NodePath]
     /// Examples of a tile.
     package let capacity: Int
     /// C_e: the norm to which gradients are clipped, at most the grid's clip.
@@ -138,13 +140,19 @@ package struct LayerPlan: Hashable, Sendable, Codable {
         let sum =
             switch weight.sum {
             case .plain: "plain sum"
-            case .integers: plan.isWhole ? "integers, all layers at once" : "integers"
+            case .integers:
+                switch plan.nodePaths[weight.node] {
+                case .byWeight: plan.isWhole ? "integers, all layers at once" : "integers"
+                case .kept: "integers, gradients kept"
+                case .shared: "integers, made once"
+                }
             case .leaves(let capacity): "leaves of \(capacity)"
             }
         method = weight.sum == .plain ? sum : "\(weight.norm.rawValue), \(sum)"
         recompute = plan.schedule == .recomputed
-        let values = node.operation.input.count + node.operation.output.count
-        keptBytes = plan.schedule == .kept ? values * plan.capacity * MemoryLayout<Float>.stride : 0
+        let operands = plan.schedule == .kept ? node.operation.input.count + node.operation.output.count : 0
+        let values = plan.onceNodes.contains(weight.node) ? weight.shape.coordinates : operands
+        keptBytes = values * plan.capacity * MemoryLayout<Float>.stride
         ghostCost = weight.ghostCost
         instantiateCost = weight.instantiateCost
     }

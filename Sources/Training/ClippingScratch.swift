@@ -5,8 +5,11 @@ import Networks
 
 /// What a worker needs for a moment: norms, factors and single gradients of a tile's examples.
 final class ClippingScratch {
-    /// One example's whole gradient; nil where none is ever made.
+    /// One example's gradient of all nodes whose gradients are made at once; nil where there are none.
     let gradient: Buffer<Float>?
+    /// Every example's gradient of the nodes whose gradients are kept.
+    let kept: Buffer<Float>
+    private let keptCount: Int
     /// One weight's gradient, of one example or one leaf.
     let partial: Buffer<Float>
     /// The errors of some examples, scaled by their clip factors.
@@ -23,11 +26,12 @@ final class ClippingScratch {
     /// Checksums of what the norms were made of, by node and example.
     private let checksums: Buffer<UInt64>
     private let capacity: Int
-    private var examples = 0
 
     init(_ plan: ClippingPlan) {
         let sizes = Self.sizes(plan)
-        gradient = plan.isWhole ? Buffer(count: plan.network.parameterCount) : nil
+        gradient = sizes.gradient > 0 ? Buffer(count: sizes.gradient) : nil
+        keptCount = plan.keptCount
+        kept = Buffer(count: keptCount * plan.capacity)
         partial = Buffer(count: sizes.partial)
         scaledErrors = Buffer(count: sizes.errors)
         gram = sizes.usesGram ? GramNorm() : nil
@@ -41,33 +45,29 @@ final class ClippingScratch {
 
     static func plannedBytes(_ plan: ClippingPlan) -> Int {
         let sizes = Self.sizes(plan)
-        let whole = plan.isWhole ? plan.network.parameterCount : 0
+        let gradients = sizes.gradient + plan.keptCount * plan.capacity
         let sums = plan.schedule == .recomputed ? plan.capacity * plan.network.nodes.count : 0
-        return (whole + sizes.partial + sizes.errors + plan.capacity) * MemoryLayout<Float>.stride
+        return (gradients + sizes.partial + sizes.errors + plan.capacity) * MemoryLayout<Float>.stride
             + (plan.capacity * (1 + plan.leafWeights) + sums) * MemoryLayout<Double>.stride
             + (sizes.usesGram ? GramNorm.plannedBytes : 0)
     }
 
-    private static func sizes(_ plan: ClippingPlan) -> (partial: Int, errors: Int, usesGram: Bool) {
-        guard plan.method != .none, !plan.isWhole else { return (0, 0, false) }
+    private static func sizes(_ plan: ClippingPlan) -> (gradient: Int, partial: Int, errors: Int, usesGram: Bool) {
+        guard plan.method != .none else { return (0, 0, 0, false) }
+        guard !plan.isWhole else { return (plan.network.parameterCount, 0, 0, false) }
         var (partial, errors) = (0, 0)
-        for weight in plan.weights {
+        for weight in plan.weights where plan.nodePaths[weight.node] == .byWeight {
             let shape = weight.shape
             partial = max(partial, shape.partRows * shape.columns)
             if let capacity = weight.leafCapacity {
                 let operation = plan.network.nodes[weight.node].operation
                 let step = operation.operandExamples(weight.product, capacity: plan.capacity)
-                errors = max(errors, min(step, capacity) * shape.places * shape.rows)
+                let isApart = !plan.scalesInPlace(weight)
+                errors = max(errors, isApart ? min(step, capacity) * shape.places * shape.rows : 0)
                 if capacity > step { partial = max(partial, shape.rows * shape.columns) }
             }
         }
-        return (partial, errors, plan.weights.contains { $0.norm == .gram })
-    }
-
-    /// Starts a tile.
-    func begin(examples: Int) {
-        self.examples = examples
-        clearNorms()
+        return (plan.sharedCount, partial, errors, plan.weights.contains { $0.norm == .gram && $0.shape.places > 1 })
     }
 
     /// Forgets norms and mass.
@@ -91,19 +91,15 @@ final class ClippingScratch {
         masses.write { $0[example * massCount + index] = mass }
     }
 
-    /// Turns norms and masses into clip factors; an example of which one is not finite gets 0.
-    func finish(_ factor: ClipFactor) {
-        squaredNorms.read { norms in
-            masses.read { masses in
-                factors.write { factors in
-                    for example in 0..<examples {
-                        factors[example] = factor.factor(
-                            squaredNorm: norms[example],
-                            masses: masses.extracting(example * massCount..<(example + 1) * massCount)
-                        )
-                    }
-                }
-            }
+    /// Where an example's kept gradients begin.
+    func keptStart(_ example: Int) -> Int { example * keptCount }
+
+    /// Turns an example's norm and masses into its clip factor, which is 0 where one of them is not finite.
+    func finish(_ factor: ClipFactor, example: Int) {
+        let squaredNorm = squaredNorm(example)
+        masses.read(example * massCount..<(example + 1) * massCount) { masses in
+            let found = factor.factor(squaredNorm: squaredNorm, masses: masses)
+            factors.write { $0[example] = found }
         }
     }
 

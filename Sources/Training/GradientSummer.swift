@@ -22,7 +22,7 @@ package final class GradientSummer {
     private var steps: UInt64 = 0
 
     /// Coordinates that are read at once.
-    private static let chunk = 4096
+    private static let chunk = 1024
 
     /// Takes all the memory that summing needs (``plannedBytes(_:workers:examples:)``).
     ///

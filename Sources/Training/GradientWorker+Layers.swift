@@ -11,6 +11,10 @@ extension GradientWorker {
         let first = plan.firstWeight(of: node)
         for product in plan.network.nodes[node].products.indices {
             let weight = plan.weights[first + product]
+            if weight.isOuterProduct {
+                addOuterNorms(weight, plan.leafIndex(first + product), operation, tile)
+                continue
+            }
             for example in 0..<tile.examples {
                 var squared = 0.0
                 var mass = 0.0
@@ -39,6 +43,30 @@ extension GradientWorker {
         }
     }
 
+    /// Norms and masses of a weight with one place, some examples' operands at a time.
+    private func addOuterNorms(
+        _ weight: ClippingPlan.Weight,
+        _ leafIndex: Int?,
+        _ operation: any Operation,
+        _ tile: Tile
+    ) {
+        let step = operation.operandExamples(weight.product, capacity: plan.capacity)
+        for start in stride(from: 0, to: tile.examples, by: step) {
+            let examples = start..<min(tile.examples, start + step)
+            let operands = operation.operands(weight.product, group: 0, examples: examples, tile)
+            for (row, example) in examples.enumerated() {
+                let found = GramNorm.ofOnePlace(
+                    errors: operands.errors,
+                    inputs: operands.inputs,
+                    row: row,
+                    rowMargin: ClipFactor.rowMargin
+                )
+                scratch.add(squaredNorm: found.squaredNorm, example: example)
+                if let leafIndex { scratch.set(mass: found.mass, index: leafIndex, example: example) }
+            }
+        }
+    }
+
     private func squaredNorm(_ weight: ClippingPlan.Weight, _ operands: WeightOperands) -> Double {
         if weight.norm == .gram, let gram = scratch.gram {
             return gram.squaredNorm(errors: operands.errors, inputs: operands.inputs)
@@ -55,7 +83,8 @@ extension GradientWorker {
         _ body: (Int, Span<Float>) -> Void
     ) {
         let shape = weight.shape
-        for rows in shape.parts {
+        for start in stride(from: 0, to: shape.rows, by: shape.partRows) {
+            let rows = start..<min(shape.rows, start + shape.partRows)
             let target = MatrixView(scratch.partial, rows: rows.count, columns: shape.columns)
             FixedOrderProduct.multiply(operands.errors.columns(rows).transposed, operands.inputs, into: target)
             scratch.partial.read(0..<rows.count * shape.columns) { body(rows.lowerBound * shape.columns, $0) }
@@ -129,7 +158,7 @@ extension GradientWorker {
             guard leaf.count > step else {
                 // All operands are there at once, so that a part of the sum at a time, which stays in cache, is enough.
                 let operands = operation.operands(weight.product, group: group, examples: leaf, tile)
-                let errors = scale(operands, examples: leaf, places: shape.places)
+                let errors = scale(operands, examples: leaf, weight)
                 let scaled = WeightOperands(errors: errors, inputs: operands.inputs)
                 forEachPart(weight, scaled) { sum.add($1, scale: perUnit, at: offset + $0) }
                 continue
@@ -140,7 +169,7 @@ extension GradientWorker {
                 let operands = operation.operands(weight.product, group: group, examples: examples, tile)
                 // Its blocks of terms are what the certificate counts roundings by.
                 FixedOrderProduct.multiply(
-                    scale(operands, examples: examples, places: shape.places).transposed,
+                    scale(operands, examples: examples, weight).transposed,
                     operands.inputs,
                     into: target,
                     accumulate: first > leaf.lowerBound
@@ -150,11 +179,15 @@ extension GradientWorker {
         }
     }
 
-    /// The errors times the clip factors, apart. Where a factor is 0 errors and inputs become zero, whatever they were:
-    /// NaN times 0 is NaN, and the example's values are not needed any more.
-    private func scale(_ operands: WeightOperands, examples: Range<Int>, places: Int) -> MatrixView {
+    /// The errors times the clip factors: in their own place where nobody reads them any more, else apart. Where a factor
+    /// is 0 errors and inputs become zero, whatever they were: NaN times 0 is NaN, and the example's values are not needed
+    /// any more.
+    private func scale(_ operands: WeightOperands, examples: Range<Int>, _ weight: ClippingPlan.Weight) -> MatrixView {
         let errors = operands.errors
-        let scaled = MatrixView(scratch.scaledErrors, rows: errors.rows, columns: errors.columns)
+        let scaled =
+            plan.scalesInPlace(weight)
+            ? errors : MatrixView(scratch.scaledErrors, rows: errors.rows, columns: errors.columns)
+        let places = weight.shape.places
         for (index, example) in examples.enumerated() {
             let factor = scratch.factor(example)
             let rows = index * places..<(index + 1) * places
@@ -169,13 +202,17 @@ extension GradientWorker {
     }
 }
 
-extension WeightProduct {
-    /// Rows of one group whose gradients are made at once: a part is at most 256 KiB, or eight rows.
-    var partRows: Int { min(rows, max(8, (1 << 16) / columns / 8 * 8)) }
+extension ClippingPlan.Weight {
+    /// Whether one example's gradient is one outer product, whose norm is the product of two norms.
+    fileprivate var isOuterProduct: Bool { norm == .gram && shape.places == 1 && shape.groups == 1 }
+}
 
-    /// The parts of one group.
-    var parts: some Sequence<Range<Int>> {
-        stride(from: 0, to: rows, by: partRows).lazy.map { [rows, partRows] in $0..<Swift.min(rows, $0 + partRows) }
+extension WeightProduct {
+    /// Rows of one group whose gradients are made at once: some 64 KiB, where that is enough rows for a product, and at
+    /// most 256 KiB or eight rows.
+    var partRows: Int {
+        func rows(floats: Int) -> Int { floats / columns / 8 * 8 }
+        return min(self.rows, max(32, rows(floats: 1 << 14)), max(8, rows(floats: 1 << 16)))
     }
 
     /// One group's matrix [rows, columns] in a buffer where the weight begins at `offset`.

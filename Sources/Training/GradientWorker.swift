@@ -23,11 +23,11 @@ final class GradientWorker: GradientVisitor {
     private let factor, layerFactor: ClipFactor
     /// Terms of one float product of a leaf's sum (``LeafLayer/productTerms``).
     static let productTerms = FixedOrderProduct.blockTerms
-    private var tiles: [Tile?]
+    private(set) var tiles: [Tile?]
     /// The draw and the tile at hand.
     private var draw: DrawOrder?
     private var tileRange = 0..<0
-    private var parameters: Buffer<Float>?
+    private(set) var parameters: Buffer<Float>?
     private var labels: [Int32] = []
 
     /// Where norms are left, by the example's index.
@@ -43,7 +43,8 @@ final class GradientWorker: GradientVisitor {
         execution = NetworkExecution(
             plan.network,
             schedule: plan.schedule,
-            capacity: plan.capacity
+            capacity: plan.capacity,
+            once: plan.onceNodes
         )
         execution.clock = clock
         scratch = ClippingScratch(plan)
@@ -60,7 +61,12 @@ final class GradientWorker: GradientVisitor {
 
     /// Bytes of one worker.
     static func plannedBytes(_ plan: ClippingPlan) -> Int {
-        NetworkExecution.plannedBytes(plan.network, schedule: plan.schedule, capacity: plan.capacity)
+        NetworkExecution.plannedBytes(
+            plan.network,
+            schedule: plan.schedule,
+            capacity: plan.capacity,
+            once: plan.onceNodes
+        )
             + ClippingScratch.plannedBytes(plan)
             + plan.network.parameterCount * (plan.method == .none ? 4 : plan.width.bytes)
     }
@@ -93,7 +99,7 @@ final class GradientWorker: GradientVisitor {
         }
         self.draw = draw
         tileRange = tile
-        scratch.begin(examples: tile.count)
+        scratch.clearNorms()
         self.parameters = parameters
         execution.run(parameters: parameters, labels: labels, visitor: self)
     }
@@ -114,9 +120,13 @@ final class GradientWorker: GradientVisitor {
         } else if plan.method == .perLayer {
             scratch.clearNorms()
             addNorms(node, tile, parameters)
-            scratch.finish(layerFactor)
+            for example in 0..<tile.examples { scratch.finish(layerFactor, example: example) }
             leaveNorms(adding: true)
             addSums(node, tile, parameters)
+        } else if case .shared = plan.nodePaths[node] {
+            tiles[node] = tile
+        } else if case .kept(let offset) = plan.nodePaths[node] {
+            keepGradients(node, tile, offset: offset)
         } else if pass == 0 {
             if plan.schedule == .recomputed { scratch.record(node, tile, plan.network) }
             addNorms(node, tile, parameters)
@@ -130,7 +140,7 @@ final class GradientWorker: GradientVisitor {
         if plan.isWhole {
             if pass == 1 { clipWhole(examples) }
         } else if plan.method != .none, plan.method != .perLayer, pass == 0 {
-            scratch.finish(factor)
+            finishExamples(factor, examples)
             leaveNorms(adding: false)
         }
     }
@@ -184,7 +194,7 @@ final class GradientWorker: GradientVisitor {
         for example in 0..<examples {
             for node in plan.network.nodes.indices {
                 guard let tile = tiles[node] else { continue }
-                makeGradient(node, tile, example: example, into: gradient)
+                makeGradient(node, tile, example: example, into: gradient, at: tile.parameterOffset)
             }
             // The outcome tells the example's norm and whether it was clipped: private, so it ends here.
             gradient.read { gradient in
@@ -199,29 +209,6 @@ final class GradientWorker: GradientVisitor {
                     normalises: plan.options.rule == .automatic,
                     to: sum
                 )
-            }
-        }
-    }
-
-    private func makeGradient(_ node: Int, _ tile: Tile, example: Int, into gradient: Buffer<Float>) {
-        guard let parameters else { return }
-        let operation = plan.network.nodes[node].operation
-        if operation.hasDirectGradient {
-            for (index, parameter) in operation.parameters.enumerated()
-            where !plan.network.nodes[node].products.contains(where: { $0.parameter == index }) {
-                let start = tile.parameterOffset + operation.offset(ofParameter: index)
-                gradient.write(start..<start + parameter.shape.count) { Elementwise.clear(&$0) }
-            }
-            operation.visitDirectGradient(example: example, tile, parameters: parameters) { offset, values in
-                gradient.write(offset..<offset + values.count) { Elementwise.copy(values, into: &$0) }
-            }
-        }
-        for (product, shape) in plan.network.nodes[node].products.enumerated() {
-            let offset = tile.parameterOffset + operation.offset(ofParameter: shape.parameter)
-            for group in 0..<shape.groups {
-                let operands = operation.operands(product, group: group, examples: example..<example + 1, tile)
-                let target = shape.target(gradient, offset: offset, group: group)
-                FixedOrderProduct.multiply(operands.errors.transposed, operands.inputs, into: target)
             }
         }
     }

@@ -24,6 +24,8 @@ package struct MemoryPlan: Sendable {
         package var workers: Int
         /// Expected examples of a logical step.
         package var batch: Double
+        /// The most examples in work at one time, at least 1; nil for what suits the network.
+        package var physicalBatch: Int?
         /// Whether noise is drawn here.
         package var drawsNoise = true
         /// Whether the model is evaluated after training.
@@ -80,12 +82,10 @@ package struct MemoryPlan: Sendable {
         guard (1...1024).contains(request.workers) else {
             throw .invalidArgument(name: "workers", value: "\(request.workers)", expected: "1 to 1024")
         }
-        let share = Int((request.batch / Double(request.workers)).rounded(.up))
-        let usual = ClippingPlan.usualCapacity(request.network)
-        let largest = max(1, min(usual, 2 * max(share, 1)))
         var smallest = Int.max
         var chosen: (ClippingPlan, [Item], Int)?
         for (recomputes, workers) in Self.ways(request) {
+            let largest = Self.largestCapacity(request, workers: workers)
             func candidate(_ capacity: Int) throws(TrainingError) -> (ClippingPlan, [Item], Int) {
                 var options = request.options
                 options.recomputes = recomputes
@@ -116,6 +116,13 @@ package struct MemoryPlan: Sendable {
         (clipping, items, workers) = chosen
         smallestLimitBytes = smallest
         largestDraw = request.largestDraw
+    }
+
+    /// The most examples that a worker takes at a time.
+    private static func largestCapacity(_ request: Request, workers: Int) -> Int {
+        if let physicalBatch = request.physicalBatch { return max(1, physicalBatch / workers) }
+        let share = Int((request.batch / Double(request.workers)).rounded(.up))
+        return max(1, min(ClippingPlan.usualCapacity(request.network), 2 * max(share, 1)))
     }
 
     /// Ways to try, best first: whether to compute twice, and with how many workers.

@@ -33,11 +33,7 @@ struct Bench: ParsableCommand {
     @Option(help: "How long to measure; at least five steps are.")
     var seconds = 3.0
 
-    @Option(help: "Threads that compute; by default one for each processor.")
-    var workers: Int?
-
-    @Option(help: "Bytes for the run, beyond the process itself, for example 256MiB.")
-    var memoryLimit: ByteSize?
+    @OptionGroup var resources: ResourceOptions
 
     @Flag(help: "Switch the mass cap off, as other libraries do: faster in places, and without a certificate.")
     var uncapped = false
@@ -55,8 +51,9 @@ struct Bench: ParsableCommand {
             network,
             clipping: clipping,
             batch: batch,
-            workers: workers ?? Machine.processors,
-            memoryLimit: memoryLimit?.bytes,
+            workers: resources.workers ?? Machine.processors,
+            memoryLimit: resources.memoryLimit?.bytes,
+            physicalBatch: resources.physicalBatch,
             capsMass: !uncapped
         )
         bench.warmUp()

@@ -13,9 +13,6 @@ struct Plan: ParsableCommand {
 
     @OptionGroup var network: NetworkOptions
 
-    @Option(help: "Bytes for the run, beyond the process and its data, for example 256MiB.")
-    var memoryLimit: ByteSize?
-
     @Option(help: "The clipping method: \(ClippingMethod.names).")
     var clipping = ClippingMethod.auto
 
@@ -28,8 +25,7 @@ struct Plan: ParsableCommand {
     @Option(help: "The momentum: without it the optimizer has no state.")
     var momentum = 0.0
 
-    @Option(help: "Threads that compute; by default one for each processor.")
-    var workers: Int?
+    @OptionGroup var resources: ResourceOptions
 
     @OptionGroup var format: OutputOptions
 
@@ -55,17 +51,16 @@ struct Plan: ParsableCommand {
     func run() throws {
         let network = try network.network()
         let dimension = network.parameterCount
-        let plan = try MemoryPlan(
-            MemoryPlan.Request(
-                network: network,
-                method: clipping,
-                grid: try CertifiedGrid(clip: 1, dimension: dimension),
-                optimizerBytes: MomentumSGD.plannedBytes(dimension: dimension, momentum: momentum),
-                workers: workers ?? Machine.processors,
-                batch: batch
-            ),
-            limit: memoryLimit?.bytes
+        var request = MemoryPlan.Request(
+            network: network,
+            method: clipping,
+            grid: try CertifiedGrid(clip: 1, dimension: dimension),
+            optimizerBytes: MomentumSGD.plannedBytes(dimension: dimension, momentum: momentum),
+            workers: resources.workers ?? Machine.processors,
+            batch: batch
         )
+        request.physicalBatch = resources.physicalBatch
+        let plan = try MemoryPlan(request, limit: resources.memoryLimit?.bytes)
         let report = Report(
             model: network.name,
             parameters: dimension,

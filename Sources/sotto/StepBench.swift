@@ -39,6 +39,7 @@ final class StepBench {
         batch: Int,
         workers: Int,
         memoryLimit: Int?,
+        physicalBatch: Int?,
         capsMass: Bool
     ) throws {
         self.network = network
@@ -56,6 +57,7 @@ final class StepBench {
             batch: Double(batch)
         )
         request.options.capsMass = capsMass
+        request.physicalBatch = physicalBatch
         request.evaluates = false
         request.drawsNoise = clipping != .none
         memory = try MemoryPlan(request, limit: memoryLimit)

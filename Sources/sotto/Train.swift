@@ -56,11 +56,7 @@ struct Train: ParsableCommand {
     @Option(help: "The precision of products.")
     var precision = Precision.fp32
 
-    @Option(help: "Threads that compute; by default one for each processor.")
-    var workers: Int?
-
-    @Option(help: "Bytes for the run, beyond the process and its data, for example 256MiB.")
-    var memoryLimit: ByteSize?
+    @OptionGroup var resources: ResourceOptions
 
     @Option(help: "Seed of the initial parameters; never of noise or sampling.")
     var seed: UInt64 = 0
@@ -118,8 +114,9 @@ struct Train: ParsableCommand {
             learningRate: learningRate,
             momentum: momentum,
             delta: delta,
-            workers: workers ?? Machine.processors,
-            memoryLimit: memoryLimit?.bytes,
+            workers: resources.workers ?? Machine.processors,
+            memoryLimit: resources.memoryLimit?.bytes,
+            physicalBatch: resources.physicalBatch,
             seed: seed,
             rule: factor
         )

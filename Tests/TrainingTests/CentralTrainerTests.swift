@@ -55,7 +55,7 @@ import Training
         #expect(abs(plan.normaliser - 431.4) < 1e-9)
         // K is whole: the multiplier really used is at least the one asked for, and less than one K above.
         #expect(plan.noise.noiseMultiplier >= 1.75 * (1 - 1e-14))
-        #expect(plan.noise.sigma - 64 < 1.75 * Double(plan.grid.bound))
+        #expect(plan.noise.sigma - 64 < 1.75 * Double(plan.certificate.bound))
         #expect(plan.mechanism.standardDeviation == plan.noise.sigma)
         #expect(plan.claim.deltaParts.total <= 1e-5)
         #expect(plan.claim.deltaParts.sampler > 0)

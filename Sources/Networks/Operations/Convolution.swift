@@ -24,6 +24,8 @@ package struct Convolution: Operation {
 
     package var gradientNeeds: Needs { .input }
 
+    package var goesBackSingly: Bool { true }
+
     package func scratchCount(capacity: Int) -> Int { convolution.scratchCount(capacity: capacity) }
 
     private func weight(_ tile: Tile, _ parameters: Buffer<Float>) -> ConvolutionWeight {
