@@ -4,17 +4,17 @@
 ///
 /// One IEEE 754 operation in round-to-nearest errs by at most half a unit in the last place, so the next larger
 /// `Double` is never below the exact result. Arguments are finite and not negative unless a function says otherwise.
-enum DirectedRounding {
+package enum DirectedRounding {
     /// Half a unit in the last place of 1: the relative error of one rounded operation.
     static let unit = 0x1p-53
 
     /// At least `left + right`.
-    static func addUp(_ left: Double, _ right: Double) -> Double {
+    package static func addUp(_ left: Double, _ right: Double) -> Double {
         left == 0 ? right : right == 0 ? left : (left + right).nextUp
     }
 
     /// At least `left * right`.
-    static func multiplyUp(_ left: Double, _ right: Double) -> Double {
+    package static func multiplyUp(_ left: Double, _ right: Double) -> Double {
         left == 0 || right == 0 ? 0 : left == 1 ? right : right == 1 ? left : (left * right).nextUp
     }
 
@@ -28,7 +28,7 @@ enum DirectedRounding {
     }
 
     /// A `Double` that is at least the integer, which is not negative.
-    static func atLeast(_ integer: Int64) -> Double {
+    package static func atLeast(_ integer: Int64) -> Double {
         let nearest = Double(integer)
         // Only 2^63, which is above every Int64, is not exactly an Int64.
         guard let rounded = Int64(exactly: nearest) else { return nearest }

@@ -4,42 +4,6 @@ internal import CKernels
 
 /// Loops over integers in grid units.
 package enum IntegerKernels {
-    /// q[i] = x[i] * scale, to the nearest integer (ties to even), saturated at ±limit; the exact sum of squares of q.
-    ///
-    /// - Parameters:
-    ///   - x: finite floats.
-    ///   - scale: finite, positive.
-    ///   - limit: 0...2^30.
-    package static func quantise(
-        _ x: Span<Float>,
-        scale: Double,
-        limit: Int64,
-        into q: inout MutableSpan<Int32>
-    ) -> UInt128 {
-        precondition(x.count == q.count && x.count < 1 << 32, "sizes differ or are too great")
-        precondition(limit >= 0 && limit <= 1 << 30, "the limit is outside of 0...2^30")
-        precondition(scale > 0 && scale.isFinite, "the scale is not finite and positive")
-        let sum = unsafe x.withUnsafeBufferPointer { x in
-            unsafe q.withUnsafeMutableBufferPointer { q in
-                unsafe sotto_quantise(x.baseAddress, x.count, scale, Double(limit), q.baseAddress)
-            }
-        }
-        return UInt128(sum.high) << 32 + UInt128(sum.low)
-    }
-
-    /// q[i] = sign(q[i]) * floor(|q[i]| numerator / denominator), exactly.
-    ///
-    /// - Parameters:
-    ///   - q: magnitudes up to 2^30.
-    ///   - numerator: up to 2^30, at most `denominator`.
-    ///   - denominator: positive.
-    package static func shrink(_ q: inout MutableSpan<Int32>, numerator: UInt64, denominator: UInt64) {
-        precondition(numerator <= 1 << 30 && denominator >= numerator && denominator > 0, "not a factor in 0...1")
-        unsafe q.withUnsafeMutableBufferPointer { q in
-            unsafe sotto_shrink(q.baseAddress, q.count, numerator, denominator)
-        }
-    }
-
     /// w[i] = what an ``Accumulator`` of this width adds for x[i] and `scale`.
     package static func round(
         _ x: Span<Float>,

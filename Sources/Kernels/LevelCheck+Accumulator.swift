@@ -3,7 +3,8 @@
 internal import CKernels
 
 extension LevelCheck {
-    /// As ``differences(on:)``, for the loops that add scaled floats to integers; each scale is tried with both signs.
+    /// The part of ``differences(on:)`` about the loops that add scaled floats to integers; each scale is tried with both
+    /// signs.
     package static func accumulatorDifferences(on values: [Float], scales: [Float]) -> [String] {
         let count = values.count
         var names: Set<String> = []

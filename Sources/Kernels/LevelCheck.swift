@@ -29,18 +29,16 @@ package enum LevelCheck {
             reductions + activations(on: values) + windows(on: values) + normalisations(on: values)
             + attention(on: finite) + recurrence(on: values)
         return loops.filter { !$0.levelsAgree }.map(\.name) + integerDifferences(on: finite)
+            + accumulatorDifferences(on: values, scales: [1, 0.37, 0x1p20, 1e-8])
     }
 
     private static func integerDifferences(on finite: [Float]) -> [String] {
         var names: [String] = []
         let count = finite.count
-        var (first, second) = ([Int32](repeating: 0, count: count), [Int32](repeating: 0, count: count))
-        let sum = unsafe sotto_quantise(finite, count, 0x1p20, 0x1p30, &first)
-        let portableSum = unsafe sotto_quantise_portable(finite, count, 0x1p20, 0x1p30, &second)
-        if first != second || sum.low != portableSum.low || sum.high != portableSum.high { names.append("quantise") }
-        var (total, portableTotal) = (first.map { Int64($0) << 31 }, first.map { Int64($0) << 31 })
-        unsafe sotto_add_int32(&total, first, count)
-        unsafe sotto_add_int32_portable(&portableTotal, first, count)
+        let integers = finite.map { Int32(truncatingIfNeeded: $0.bitPattern) }
+        var (total, portableTotal) = (integers.map { Int64($0) << 31 }, integers.map { Int64($0) << 31 })
+        unsafe sotto_add_int32(&total, integers, count)
+        unsafe sotto_add_int32_portable(&portableTotal, integers, count)
         if total != portableTotal { names.append("add integers") }
         let squares = unsafe sotto_sum_of_squares(finite, count)
         let portableSquares = unsafe sotto_sum_of_squares_portable(finite, count)

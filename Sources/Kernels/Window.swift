@@ -57,9 +57,12 @@ package struct Window: Hashable, Sendable {
         _ padding: Int,
         _ dilation: Int
     ) -> Bool {
-        if dilation == 1 && padding < kernel { return true }
-        return (0..<places).allSatisfy { place in
-            (0..<kernel).contains { (0..<size).contains(place * stride + $0 * dilation - padding) }
+        // The first tap moves by the stride: before the image at the first places, and inside of it until the last.
+        guard (places - 1) * stride - padding < size else { return false }
+        return Swift.stride(from: -padding, to: min(0, (places - 1) * stride - padding + 1), by: stride).allSatisfy {
+            first in
+            let tap = (dilation - 1 - first) / dilation
+            return tap < kernel && first + tap * dilation < size
         }
     }
 

@@ -57,8 +57,8 @@ package struct GradientComparison: Sendable {
         if request.isFine {
             let smallest = exact.norms.filter { $0 > 0 && $0.isFinite }.min() ?? request.clip
             let wanted = 0x1p-30 * min(smallest, request.clip) / Double(grid.dimension).squareRoot()
-            // A clip norm has at most 2^55 steps.
-            let step = max(wanted, request.clip * 0x1p-54)
+            // A bound has at most 2^55 steps, and the errors of leaves may take it to some clip norms.
+            let step = max(wanted, request.clip * 0x1p-50)
             grid = try CertifiedGrid(
                 fine: request.clip,
                 dimension: grid.dimension,

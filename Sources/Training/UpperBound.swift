@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Accounting
+
 /// A `Double` that is never below the real number, not negative, that it stands for.
 ///
-/// Every operation is rounded to nearest and then moved to the next larger `Double`: the result is at least the exact
-/// result for the operands, and all operations here increase with their operands.
+/// Every operation is rounded upward (``DirectedRounding``): the result is at least the exact result for the operands, and
+/// all operations here increase with their operands.
 struct UpperBound: Hashable, Sendable, Comparable {
     /// The bound; may be infinite.
     let value: Double
@@ -16,7 +18,7 @@ struct UpperBound: Hashable, Sendable, Comparable {
 
     /// A bound of a whole number, not negative.
     init(_ value: Int) {
-        self.init(Double(value) <= 0x1p53 ? Double(value) : Double(value).nextUp)
+        self.init(DirectedRounding.atLeast(Int64(value)))
     }
 
     private init(rounded value: Double) {
@@ -24,13 +26,11 @@ struct UpperBound: Hashable, Sendable, Comparable {
     }
 
     static func + (left: UpperBound, right: UpperBound) -> UpperBound {
-        left.value == 0 ? right : right.value == 0 ? left : UpperBound(rounded: left.value + right.value)
+        UpperBound(DirectedRounding.addUp(left.value, right.value))
     }
 
     static func * (left: UpperBound, right: UpperBound) -> UpperBound {
-        if left.value == 0 || right.value == 0 { return UpperBound(0.0) }
-        let product = left.value * right.value
-        return UpperBound(rounded: max(product, .leastNonzeroMagnitude))
+        UpperBound(DirectedRounding.multiplyUp(left.value, right.value))
     }
 
     static func < (left: UpperBound, right: UpperBound) -> Bool { left.value < right.value }

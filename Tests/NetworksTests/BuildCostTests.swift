@@ -16,6 +16,14 @@ import Testing
         #expect(Schedule(.streamed, after).actions.count { if case .backward = $0 { true } else { false } } == 401)
     }
 
+    /// 2^30 taps, and as many weights of one and biases of zero that are no parameters: 8 GiB.
+    @Test func standardisedConvolutionOfTheLargestWindow() throws {
+        let convolution = Layer.standardisedConvolution(1, kernel: 1 << 15, bias: false)
+        let layers = [convolution, .flatten, .linear(2)]
+        let network = try Network(name: "t", input: Shape([1, 1 << 15, 1 << 15]), classes: 2, layers: layers)
+        #expect(network.parameterCount == (1 << 30) + 4)
+    }
+
     /// 2^31 - 1 values, and as many weights and biases that are no parameters: 16 GiB.
     @Test func normalisationOfTheLargestInput() throws {
         let input = Shape([1, 1, Int(Int32.max)])

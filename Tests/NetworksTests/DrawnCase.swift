@@ -2,7 +2,6 @@
 
 import Kernels
 import Networks
-import Randomness
 import TestKit
 import Testing
 
@@ -13,54 +12,29 @@ struct DrawnCase {
         "simple-convnet", "larger-convnet", "vgg11", "cifar-tanh-cnn", "mlp-mnist",
     ]
 
+    let fixture: NetworkFixture
     let bench: Workbench
-    let inputs: [[Float]]
-    let labels: [Int32]
-    private let truth: [String: [Float]]
-
-    /// What the list of cases says.
-    private struct Description: Decodable {
-        let name: String
-        let input: [Int]
-        let classes: Int
-        let preset: String?
-        let seed: UInt64?
-        let gain: Float?
-        let examples: Int
-    }
+    var inputs: [[Float]] { fixture.inputs }
+    var labels: [Int32] { fixture.labels }
 
     init(_ name: String) throws {
-        let all = try fixture("networks/cases.json", as: [Description].self)
-        let described = try #require(all.first { $0.name == name })
-        let seed = try #require(described.seed)
-        let gain = try #require(described.gain)
+        let described = try #require(NetworkFixture.descriptions().first { $0.name == name })
+        let fixture = try NetworkFixture(described) { bytes in
+            Dictionary(uniqueKeysWithValues: try Safetensors.decode(bytes).map { ($0.name, $0.values) })
+        }
         let network =
             if let preset = described.preset {
                 try Network.preset(preset, input: Shape(described.input), classes: described.classes)
             } else {
                 try #require(TestNetworks.all.first { $0.name == name }).network
             }
-        var stream = InsecureTestStream(seed: seed)
         var parameters = [Float](repeating: 0, count: network.parameterCount)
-        var bound: Float = 0
-        for slice in network.layout.slices {
-            if slice.name.hasSuffix(".weight") {
-                bound = gain / Float(slice.shape.dimensions.dropFirst().reduce(1, *)).squareRoot()
-            }
-            for place in slice.places() { parameters[slice.offset + place] = (2 * stream.unitFloat() - 1) * bound }
+        for (slice, parameter) in zip(network.layout.slices, fixture.parameters) {
+            for (place, value) in zip(slice.places(), parameter.values) { parameters[slice.offset + place] = value }
         }
-        inputs = (0..<described.examples).map { _ in (0..<network.input.count).map { _ in stream.unitFloat() } }
-        let tensors = try Safetensors.decode(fixture("networks/\(name).safetensors"))
-        truth = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.values) })
-        labels = truth["y", default: []].map { Int32($0) }
-        bench = Workbench(network, parameters: parameters, rows: inputs.count)
-        bench.run(inputs, labels: labels)
-    }
-
-    func has(_ name: String) -> Bool { truth[name] != nil }
-
-    func tensor(_ name: String) throws -> [Double] {
-        try #require(truth[name], "\(name)").map(Double.init)
+        self.fixture = fixture
+        bench = Workbench(network, parameters: parameters, rows: fixture.inputs.count)
+        bench.run(fixture.inputs, labels: fixture.labels)
     }
 
     /// The clipped sum in PyTorch's order, on a grid of 2^-45 clip norms, and which examples were clipped.
@@ -86,24 +60,5 @@ struct DrawnCase {
             slice.places().map { Double(integers[slice.offset + $0]) * step }
         }
         return (ordered, isClipped)
-    }
-
-    /// Norms of the parameters' parts of a vector in PyTorch's order, and their products with 16 vectors of signs.
-    func projections(of sum: [Double]) -> (norms: [Double], projections: [Double]) {
-        var stream = InsecureTestStream(seed: 2026)
-        var norms: [Double] = []
-        var projections: [Double] = []
-        for slice in bench.network.layout.slices {
-            var squares = 0.0
-            var products = [Double](repeating: 0, count: 16)
-            for index in slice.range {
-                let word = stream.next()
-                squares += sum[index] * sum[index]
-                for k in 0..<16 { products[k] += word >> UInt64(k) & 1 == 1 ? -sum[index] : sum[index] }
-            }
-            norms.append(squares.squareRoot())
-            projections += products
-        }
-        return (norms, projections)
     }
 }

@@ -65,11 +65,30 @@ import Testing
         for layer in [
             Layer.convolution(0, kernel: 3), .convolution(2, kernel: 0), .convolution(2, kernel: 3, stride: 0),
             .convolution(2, kernel: 3, padding: -1), .convolution(.max, kernel: 3), .maxPooling(9, stride: 1),
+            .maxPooling(2, stride: 1, padding: 2), .averagePooling(2, stride: 1, padding: 2),
         ] {
             #expect(throws: NetworkError.self) {
                 try Network(name: "t", input: small, classes: 4, layers: [layer, .flatten, .linear(4)])
             }
         }
+    }
+
+    /// A maximum of padding alone is no number: PyTorch gives -∞ there. Both taps of the first place are outside.
+    @Test func everyWindowOfAMaximumSeesTheImage() throws {
+        func pooled(dilation: Int) throws(NetworkError) -> Network {
+            let pool = Layer.maxPooling(2, stride: 1, padding: 1, dilation: dilation)
+            return try Network(name: "t", input: Shape([1, 2, 2]), classes: 2, layers: [pool, .flatten, .linear(2)])
+        }
+        do {
+            _ = try pooled(dilation: 3)
+            Issue.record("a window sees nothing")
+        } catch {
+            #expect(
+                error.description == "layer 0 (MaxPool2d) cannot take an input of shape [1, 2, 2]: "
+                    + "every place of its window must see the image; take less padding or dilation"
+            )
+        }
+        #expect(try pooled(dilation: 2).parameterCount == 10)
     }
 
     /// Inside of ±1/sqrt(fan-in), reaching near its ends, reproducible, and different for another seed.

@@ -70,4 +70,36 @@ import Testing
         bench.run(part, labels: Array(labels.prefix(3)))
         #expect((0..<3).map { Self.bits(bench.gradient($0)) } == expected)
     }
+
+    /// Operations that have no suite of their own; forward, backward, operands and direct gradients.
+    private static let operations: [(name: String, input: [Int], layer: Layer)] = [
+        ("linear", [7], .linear(5)),
+        ("linear over places", [6, 5], .linear(4)),
+        ("linear of rank 3", [2, 3, 5], .linear(4, bias: false)),
+        ("convolution", [3, 7, 6], .convolution(5, kernel: (3, 2), stride: (2, 1), padding: (1, 2))),
+        ("dilated convolution", [3, 7, 6], .convolution(4, kernel: 3, padding: 2, dilation: 2)),
+        ("convolution in groups", [4, 7, 6], .convolution(6, kernel: 3, padding: 1, groups: 2)),
+        ("depthwise convolution", [4, 7, 6], .convolution(8, kernel: 3, stride: 2, padding: 1, groups: 4)),
+        ("convolution of one pixel", [4, 7, 6], .convolution(5, kernel: 1)),
+        ("convolution in one place", [4, 3, 3], .convolution(5, kernel: 3)),
+        ("max pooling", [3, 7, 6], .maxPooling((3, 2), stride: (1, 2), padding: (1, 1))),
+        ("average pooling", [3, 7, 6], .averagePooling(3, stride: 2, padding: 1, countsPadding: false)),
+        ("adaptive average pooling", [3, 7, 5], .adaptiveAveragePooling(height: 3, width: 2)),
+        ("mean over places", [6, 5], .meanOverPlaces),
+        ("last place", [6, 5], .lastPlace),
+        ("residual", [6, 5], .residual([.linear(5), .tanh])),
+        ("residual of images", [3, 5, 4], .residual([.convolution(3, kernel: 3, padding: 1), .relu])),
+        ("shortcut", [6, 5], .residual([.linear(4)], shortcut: [.linear(4)])),
+        ("relu", [9], .relu), ("tanh", [9], .tanh), ("sigmoid", [9], .sigmoid), ("gelu", [9], .gelu),
+        ("gelu by tanh", [9], .geluTanh), ("silu", [9], .silu),
+        ("pooled activation", [3, 7, 6], .sequence([.convolution(2, kernel: 3), .tanh, .maxPooling(2, stride: 1)])),
+    ]
+
+    @Test(arguments: operations.indices)
+    func everyOperation(index: Int) throws {
+        let one = Self.operations[index]
+        let bench = try OperationBench(one.layer, input: one.input)
+        bench.expectSlotInvariance(of: bench.examples(1)[0])
+        bench.expectSchedulesAgree(on: bench.examples(5))
+    }
 }

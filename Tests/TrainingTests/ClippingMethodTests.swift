@@ -2,6 +2,7 @@
 
 import Datasets
 import Networks
+import TestKit
 import Testing
 import Training
 
@@ -43,6 +44,13 @@ import Training
         for examples in [1, 7, 64] {
             try Self.expectTruth(.tanhCNN, method, clip: clip, examples: examples)
         }
+    }
+
+    /// Case A2: sixteen examples; of the clip norms, one that clips all and one that clips none.
+    @Test(arguments: ClippingMethod.allCases, [0.1, 1e6])
+    func agreesOnThePapersNetworkForColourImages(method: ClippingMethod, clip: Double) throws {
+        try Self.expectTruth(.cifarTanhCNN, method, clip: clip, examples: 16)
+        #expect(MethodCase.cifarTanhCNN.network.parameterCount == 550_570)
     }
 
     @Test(arguments: ClippingMethod.allCases, MethodCase.small.indices)

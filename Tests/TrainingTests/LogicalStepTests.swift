@@ -10,22 +10,6 @@ import TestKit
 import Testing
 import Training
 
-/// A mechanism whose samples are all the same, to see where noise goes.
-private struct ConstantNoise: NoiseMechanism {
-    let value: Int64
-    var name: String { "constant" }
-    var standardDeviation: Double { 0 }
-    var variance: Double { 0 }
-
-    func fill<Words: RandomWords & ~Copyable>(
-        _ out: inout MutableSpan<Int64>,
-        from stream: inout Words,
-        by words: inout WordBlock
-    ) {
-        for index in out.indices { out[index] = value }
-    }
-}
-
 private struct Refusal: Error {}
 
 @Suite struct LogicalStepTests {

@@ -46,17 +46,8 @@ struct MethodCase: Sendable {
         }
     }
 
-    /// The first `count` examples.
+    /// `count` examples: where there are fewer, the same ones again and again.
     func examples(_ count: Int) -> FloatExamples {
-        FloatExamples(
-            features: inputs.prefix(count).flatMap(\.self),
-            featureCount: network.input.count,
-            labels: Array(labels.prefix(count))
-        )
-    }
-
-    /// As many examples as asked for: the same ones again and again.
-    func repeated(_ count: Int) -> FloatExamples {
         FloatExamples(
             features: (0..<count).flatMap { inputs[$0 % inputs.count] },
             featureCount: network.input.count,
@@ -64,7 +55,7 @@ struct MethodCase: Sendable {
         )
     }
 
-    /// Norms and the clipped sum of the first `count` examples.
+    /// Norms and the clipped sum of `count` examples.
     func truth(
         _ count: Int,
         clip: Double,
@@ -80,13 +71,14 @@ struct MethodCase: Sendable {
         }
         let parts = method == .perLayer ? layers : [0..<network.parameterCount]
         var sum = [Double](repeating: 0, count: network.parameterCount)
-        for gradient in gradients.prefix(count) {
+        let gradients = (0..<count).map { self.gradients[$0 % self.gradients.count] }
+        for gradient in gradients {
             for part in parts {
                 let factor = factor(norm(gradient[part]), clip / Double(parts.count).squareRoot())
                 for index in part { sum[index] += factor * gradient[index] }
             }
         }
-        return (gradients.prefix(count).map { norm($0[...]) }, sum)
+        return (gradients.map { norm($0[...]) }, sum)
     }
 
     /// A vector of the network's layout in PyTorch's order.
@@ -98,12 +90,6 @@ struct MethodCase: Sendable {
 /// The L2 norm.
 func norm(_ values: ArraySlice<Double>) -> Double {
     values.reduce(0) { $0 + $1 * $1 }.squareRoot()
-}
-
-/// |x - truth| / |truth|.
-func relativeError(_ x: [Double], _ truth: [Double]) -> Double {
-    guard x.count == truth.count else { return .infinity }
-    return norm(zip(x, truth).map { $0 - $1 }[...]) / norm(truth[...])
 }
 
 extension MethodCase {
@@ -122,6 +108,24 @@ extension MethodCase {
                 ReferenceFlatten(), ReferenceLinear(32), ReferenceActivation.tanh, ReferenceLinear(10),
             ]
         )
+    }
+
+    /// The CIFAR network of the papers: case A2. Its reference loop is slow, so two examples stand for sixteen.
+    static let cifarTanhCNN = make("cifar-tanh-cnn", examples: 2) {
+        func convolution(_ outputs: Int) -> [any ReferenceLayer] {
+            [
+                ReferenceConvolution(outputs, ReferenceWindow(kernel: (3, 3), padding: (1, 1))),
+                ReferenceActivation.tanh,
+            ]
+        }
+        let blocks = [32, 64, 128].flatMap { outputs in
+            convolution(outputs) + convolution(outputs)
+                + [ReferencePooling(.max, ReferenceWindow(kernel: (2, 2), stride: (2, 2)))]
+        }
+        let end: [any ReferenceLayer] = [
+            ReferenceFlatten(), ReferenceLinear(128), ReferenceActivation.tanh, ReferenceLinear(10),
+        ]
+        return ReferenceNetwork(input: [3, 32, 32], classes: 10, layers: blocks + end)
     }
 
     /// Small networks with what the other has not: places, groups, dilation, ReLU, average pooling.

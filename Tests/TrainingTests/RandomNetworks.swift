@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Datasets
 import Networks
 import Randomness
 import TestKit
@@ -31,6 +32,15 @@ struct RandomNetwork {
         }
         var stream = InsecureTestStream(seed: seed)
         return (0..<network.input.count).map { _ in Float(stream.uniform(below: UInt64(vocabulary))) }
+    }
+
+    /// `count` examples of different sizes.
+    func examples(_ count: Int) -> FloatExamples {
+        FloatExamples(
+            features: (0..<count).flatMap { example(seed: UInt64($0), scale: Float(1 + $0 % 4)) },
+            featureCount: network.input.count,
+            labels: (0..<count).map { Int32($0 % 3) }
+        )
     }
 
     private static func pick<Choice>(_ choices: [Choice], _ stream: inout InsecureTestStream) -> Choice {

@@ -24,6 +24,7 @@ struct ReferenceWindow: Sendable {
 
     /// Calls `body` with every place of the kernel at an output's place: which one, and where in a channel of the image it
     /// is, nil in the padding.
+    @inline(__always)
     func forEach(_ input: [Int], at place: Pair, _ body: (_ tap: Int, _ pixel: Int?) -> Void) {
         for ky in 0..<kernel.y {
             for kx in 0..<kernel.x {
@@ -36,6 +37,7 @@ struct ReferenceWindow: Sendable {
     }
 
     /// Calls `body` with every place of the output: which one, and its row and column.
+    @inline(__always)
     func forEachOutput(_ input: [Int], _ body: (_ index: Int, _ place: Pair) -> Void) {
         let extents = output(input)
         for y in 0..<extents.y {
@@ -72,6 +74,7 @@ struct ReferenceConvolution: ReferenceLayer {
     }
 
     /// Calls `body` with every product of the sum: places of output, weight and input.
+    @inline(__always)
     private func forEachProduct(_ input: [Int], _ body: (_ output: Int, _ weight: Int, _ input: Int) -> Void) {
         let (places, pixels) = (window.output(input), input[1] * input[2])
         let (inputs, taps) = (input[0] / groups, window.kernel.y * window.kernel.x)

@@ -3,6 +3,7 @@
 import Datasets
 import Kernels
 import Networks
+import Noise
 import Randomness
 import TestKit
 import Training
@@ -103,4 +104,20 @@ extension Buffer<Int64> {
 /// Σ v², exactly.
 func sumOfSquares(_ values: [Int64]) -> Int128 {
     values.reduce(0) { $0 + Int128($1) * Int128($1) }
+}
+
+/// A mechanism whose samples are all the same, to see where noise goes.
+struct ConstantNoise: NoiseMechanism {
+    let value: Int64
+    var name: String { "constant" }
+    var standardDeviation: Double { 0 }
+    var variance: Double { 0 }
+
+    func fill<Words: RandomWords & ~Copyable>(
+        _ out: inout MutableSpan<Int64>,
+        from stream: inout Words,
+        by words: inout WordBlock
+    ) {
+        for index in out.indices { out[index] = value }
+    }
 }

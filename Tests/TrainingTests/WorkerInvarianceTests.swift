@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Datasets
 import Kernels
 import Networks
 import Randomness
+import TestKit
 import Testing
 import Training
 
@@ -18,12 +20,22 @@ import Training
         order: [Int],
         workers: Int
     ) -> [Int64] {
+        integers(plan, Buffer(one.parameters), one.examples(count), order: order, workers: workers)
+    }
+
+    private static func integers(
+        _ plan: ClippingPlan,
+        _ parameters: Buffer<Float>,
+        _ examples: FloatExamples,
+        order: [Int],
+        workers: Int
+    ) -> [Int64] {
         let summer = GradientSummer(plan, pool: WorkerPool(workers: workers))
         var all = InsecureTestStream(seed: 5)
         let keys = (0..<count).map { _ in all.next() }
         var drawn = InsecureScriptedStream(order.map { keys[$0] })
         summer.take(order, keysFrom: &drawn)
-        summer.run(of: one.repeated(count), parameters: Buffer(one.parameters))
+        summer.run(of: examples, parameters: parameters)
         return summer.integers
     }
 
@@ -43,6 +55,50 @@ import Training
             }
         }
         #expect(expected?.contains { $0 != 0 } == true)
+    }
+
+    /// The same for every kind of layer, dropout's masks among them.
+    @Test(arguments: [ClippingMethod.perExample, .exact], 0..<16 as Range<UInt64>)
+    func everyKindOfLayer(method: ClippingMethod, seed: UInt64) throws {
+        let one = try RandomNetwork(seed: seed)
+        let grid = try CertifiedGrid(clip: 0.7, dimension: one.network.parameterCount)
+        let examples = one.examples(Self.count)
+        var expected: [Int64]?
+        for (capacity, workers) in [(1, 1), (2, 3), (5, 2), (8, 5), (32, 1), (32, 3)] {
+            let plan = try ClippingPlan(method, network: one.network, grid: grid, capacity: capacity)
+            let order = workers == 3 ? Array((0..<Self.count).reversed()) : Array(0..<Self.count)
+            let found = Self.integers(plan, Buffer(one.parameters), examples, order: order, workers: workers)
+            expected = expected ?? found
+            #expect(found == expected, "\(workers) workers, tiles of \(capacity)")
+        }
+        #expect(expected?.contains { $0 != 0 } == true)
+    }
+
+    /// At the tiles that a plan takes for a preset: without one example every other moves to another row, and the sum loses
+    /// that example's integers and nothing else.
+    @Test(arguments: Network.presets)
+    func plannedTilesOfPresets(preset: String) throws {
+        let network = try Network.preset(preset, input: try #require(Network.usualInput(preset)), classes: 10)
+        let grid = try CertifiedGrid(clip: 0.7, dimension: network.parameterCount)
+        let plan = try ClippingPlan(.exact, network: network, grid: grid)
+        let count = plan.capacity + 2
+        let features = testFloats(count * network.input.count, seed: 3)
+        let labels = (0..<count).map { Int32($0 % 10) }
+        let examples = FloatExamples(features: features, featureCount: network.input.count, labels: labels)
+        let summer = GradientSummer(plan, pool: WorkerPool(workers: 1))
+        let parameters = Buffer(network.initialParameters(seed: 2))
+        func sum(_ order: [Int]) -> [Int64] {
+            var keys = InsecureTestStream(seed: 0)
+            summer.clear()
+            summer.take(order, keysFrom: &keys)
+            summer.run(of: examples, parameters: parameters)
+            return summer.integers
+        }
+        let all = sum(Array(0..<count))
+        let rest = sum(Array(1..<count))
+        let first = sum([0])
+        #expect(all.indices.allSatisfy { all[$0] == rest[$0] &+ first[$0] })
+        #expect(first.contains { $0 != 0 } && rest.contains { $0 != 0 })
     }
 
     /// Where leaves are rounded, they are the same for the same keys, in whatever order examples come.

@@ -114,15 +114,6 @@ typedef struct {
     uint64_t high;
 } sotto_squares;
 
-/// q[i] = x[i] * scale rounded to the nearest integer (ties to even), saturated at ±limit; returns the exact sum of
-/// q[i]^2. Every x is finite, scale is finite and positive, 0 <= limit <= 2^30 is whole.
-sotto_squares sotto_quantise(const float *_Nullable x, size_t count, double scale, double limit, int32_t *_Nullable q);
-sotto_squares sotto_quantise_portable(const float *_Nullable x, size_t count, double scale, double limit,
-                                      int32_t *_Nullable q);
-
-/// q[i] = sign(q[i]) * floor(|q[i]| * numerator / denominator), exact; |q[i]|, numerator <= 2^30, denominator > 0.
-void sotto_shrink(int32_t *_Nullable q, size_t count, uint64_t numerator, uint64_t denominator);
-
 /// sum[i] += q[i].
 void sotto_add_int32(int64_t *_Nullable sum, const int32_t *_Nullable q, size_t count);
 void sotto_add_int32_portable(int64_t *_Nullable sum, const int32_t *_Nullable q, size_t count);

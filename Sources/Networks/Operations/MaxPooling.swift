@@ -15,6 +15,9 @@ package struct MaxPooling: Operation {
         guard 2 * window.paddingY <= window.kernelHeight, 2 * window.paddingX <= window.kernelWidth else {
             throw OperationError(reason: "its padding must be at most half of the kernel")
         }
+        guard window.seesImageEverywhere else {
+            throw OperationError(reason: "every place of its window must see the image; take less padding or dilation")
+        }
         self.window = window
         inputs = [input]
         output = Shape([window.channels, window.outputHeight, window.outputWidth], isChannelsLast: true)

@@ -14,8 +14,6 @@ package struct StandardisedConvolution: Operation {
     package let parameters: [OperationParameter]
     private let convolution: ConvolutionProducts
     private let standardisation: Normalisation
-    /// A weight of one and a bias of zero for every tap.
-    private let constants: Buffer<Float>
 
     /// - Parameters:
     ///   - input: [channels, height, width], channels-last.
@@ -26,9 +24,7 @@ package struct StandardisedConvolution: Operation {
         try NormalisationOperation.check(epsilon)
         inputs = [input]
         parameters = convolution.parameters(hasBias: hasBias)
-        let taps = window.patchCount
-        standardisation = Normalisation(.rows, rows: outputs, columns: taps, epsilon: epsilon)
-        constants = Buffer([Float](repeating: 1, count: taps) + [Float](repeating: 0, count: taps))
+        standardisation = Normalisation(.rows, rows: outputs, columns: window.patchCount, epsilon: epsilon)
     }
 
     package var output: Shape { convolution.output }
@@ -38,9 +34,9 @@ package struct StandardisedConvolution: Operation {
 
     package var gradientNeeds: Needs { .input }
 
-    /// Beside what the products need: ŵ, its gradient or both, the gradient by w, and the statistics.
+    /// Beside what the products need: ŵ, its gradient or both, the gradient by w, the statistics, and the constants.
     package func scratchCount(capacity: Int) -> Int {
-        convolution.scratchCount(capacity: capacity) + 2 * weightCount + standardisation.stateCount
+        convolution.scratchCount(capacity: capacity) + 2 * weightCount + standardisation.stateCount + 2 * taps
     }
 
     /// Where ŵ, or the gradient by it, is in the scratch.
@@ -60,11 +56,21 @@ package struct StandardisedConvolution: Operation {
         return start..<start + standardisation.stateCount
     }
 
+    /// Where the weight of one or the bias of zero, the same for every tap, is made.
+    private func constants(_ tile: Tile, of value: Float) -> Range<Int> {
+        let start = statistics(tile).upperBound + (value == 0 ? taps : 0)
+        tile.scratch.write(start..<start + taps) { constants in
+            for tap in constants.indices { constants[tap] = value }
+        }
+        return start..<start + taps
+    }
+
     /// Computes ŵ in `place`, and the statistics.
     private func standardise(_ tile: Tile, _ parameters: Buffer<Float>, into place: Range<Int>) {
+        let (ones, zeros) = (constants(tile, of: 1), constants(tile, of: 0))
         parameters.read(tile.parameterOffset..<tile.parameterOffset + weightCount) { weight in
-            constants.read(0..<taps) { ones in
-                constants.read(taps..<2 * taps) { zeros in
+            tile.scratch.read(ones) { ones in
+                tile.scratch.read(zeros) { zeros in
                     tile.scratch.write(place) { result in
                         tile.scratch.write(statistics(tile)) { statistics in
                             standardisation.apply(weight, weight: ones, bias: zeros, into: &result, state: &statistics)
@@ -118,8 +124,9 @@ package struct StandardisedConvolution: Operation {
 
     /// From the gradient by ŵ to the gradient by w.
     private func mapGradient(_ tile: Tile, _ parameters: Buffer<Float>) {
+        let ones = constants(tile, of: 1)
         parameters.read(tile.parameterOffset..<tile.parameterOffset + weightCount) { weight in
-            constants.read(0..<taps) { ones in
+            tile.scratch.read(ones) { ones in
                 tile.scratch.read(statistics(tile)) { statistics in
                     tile.scratch.read(standardised(tile)) { given in
                         tile.scratch.write(second(tile)) { result in
