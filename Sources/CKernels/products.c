@@ -2,6 +2,8 @@
 
 #include "levels.h"
 
+#include <string.h>
+
 LEVELS void sotto_outer_product(const float *restrict left, size_t rows, const float *restrict right, size_t columns,
                                 float *restrict matrix) {
     for (size_t r = 0; r < rows; r++) {
@@ -36,13 +38,26 @@ LEVELS void sotto_transpose(const float *restrict input, size_t input_stride, si
     }
 }
 
-LEVELS void sotto_scaled_rows(const float *restrict input, size_t input_stride, float factor, float *restrict output,
-                              size_t output_stride, size_t rows, size_t columns) {
+INLINE void scale_row(const float *restrict from, float factor, float *restrict to, size_t columns) {
+    for (size_t c = 0; c < columns; c++) {
+        to[c] = from[c] * factor;
+    }
+}
+
+LEVELS void sotto_scaled_rows(const float *input, size_t input_stride, const float *factors, size_t places,
+                              float *output, size_t output_stride, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++) {
+        float factor = factors[r / places];
         const float *from = input + r * input_stride;
         float *to = output + r * output_stride;
-        for (size_t c = 0; c < columns; c++) {
-            to[c] = from[c] * factor;
+        if (factor == 0) {
+            memset(to, 0, columns * sizeof *to);
+        } else if (to != from) {
+            scale_row(from, factor, to, columns);
+        } else {
+            for (size_t c = 0; c < columns; c++) {
+                to[c] *= factor;
+            }
         }
     }
 }

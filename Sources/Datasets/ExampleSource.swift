@@ -40,7 +40,10 @@ package struct FloatExamples: ExampleSource {
     package func write(example: Int, into output: inout MutableSpan<Float>) {
         precondition(output.count == featureCount, "the output holds one example")
         let values = features.span.extracting(example * featureCount..<(example + 1) * featureCount)
-        for index in output.indices { output[index] = values[index] }
+        // A loop over elements waits for examples that are far apart in memory.
+        unsafe values.withUnsafeBufferPointer { values in
+            unsafe output.withUnsafeMutableBufferPointer { _ = unsafe $0.update(fromContentsOf: values) }
+        }
     }
 
     package func appendLabels(of example: Int, to labels: inout [Int32]) {

@@ -4,9 +4,9 @@ internal import CKernels
 
 /// Sums in a fixed order: the same bits on every processor.
 package enum Reductions {
-    /// Σ x[i]² in Double, in 16 lanes and one fixed tree; finite exactly where every x is finite.
+    /// Σ x[i]² in Double, in 32 lanes and one fixed tree; finite exactly where every x is finite.
     ///
-    /// Relative error at most (count / 16 + 5) 2^-53: the squares themselves are exact.
+    /// Relative error at most (count / 32 + 6) 2^-53: the squares themselves are exact.
     package static func sumOfSquares(_ x: Span<Float>) -> Double {
         unsafe x.withUnsafeBufferPointer { unsafe sotto_sum_of_squares($0.baseAddress, $0.count) }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CKernels
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -57,6 +58,16 @@ private final class Crew: @unchecked Sendable {
     private var pending = 0
     private var ending = false
     private var work: (@Sendable (Int) -> Void)?
+    /// What `generation` and `pending` are, for who looks without the mutex before it waits.
+    private let started = Atomic<UInt64>(0)
+    private let unfinished = Atomic<Int>(0)
+
+    /// How often a thread looks before it sleeps: some 20 microseconds, about what falling asleep and waking up take.
+    private static let looks = 500
+
+    private func look(until isDone: () -> Bool) {
+        for _ in 0..<Self.looks where !isDone() { sotto_pause() }
+    }
 
     init(threads count: Int) {
         unsafe pthread_mutex_init(mutex, nil)
@@ -85,11 +96,14 @@ private final class Crew: @unchecked Sendable {
         work = body
         pending = threads.count
         generation &+= 1
+        unfinished.store(pending, ordering: .relaxed)
+        started.store(generation, ordering: .relaxed)
         unsafe pthread_cond_broadcast(told)
         unsafe pthread_mutex_unlock(mutex)
     }
 
     func finish() {
+        look { unfinished.load(ordering: .relaxed) == 0 }
         unsafe pthread_mutex_lock(mutex)
         while pending > 0 {
             unsafe pthread_cond_wait(done, mutex)
@@ -125,6 +139,7 @@ private final class Crew: @unchecked Sendable {
     }
 
     private func next(after seen: inout UInt64) -> (@Sendable (Int) -> Void)? {
+        look { [seen] in started.load(ordering: .relaxed) != seen }
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while generation == seen && !ending {
@@ -138,6 +153,7 @@ private final class Crew: @unchecked Sendable {
     private func complete() {
         unsafe pthread_mutex_lock(mutex)
         pending -= 1
+        unfinished.store(pending, ordering: .relaxed)
         if pending == 0 {
             unsafe pthread_cond_signal(done)
         }

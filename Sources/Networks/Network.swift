@@ -10,7 +10,9 @@ internal import Randomness
 /// the network is built, with the operation's path, kind and reason. It knows nothing of clipping, noise, data or files.
 package struct Network: Sendable {
     /// An operation and the values that it connects.
-    package struct Node: Sendable {
+    ///
+    /// A class, since steps look at nodes for every example and a reference is all that should be copied then.
+    package final class Node: Sendable {
         package let operation: any Operation
         /// The operation's weights whose gradients are products, in order.
         package let products: [WeightProduct]

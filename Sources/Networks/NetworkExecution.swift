@@ -24,13 +24,20 @@ package final class NetworkExecution {
     /// Examples in the tile, 0...`capacity`.
     package private(set) var examples = 0
 
-    private struct Step {
+    private final class Step {
         let action: Schedule.Action
         var tile: Tile
         /// Gradients to add the computed ones to.
         let sums: [TileValue?]
         /// For every example that there is room for, the tiles of a chain.
         let chains: [TileChain]
+
+        init(action: Schedule.Action, tile: Tile, sums: [TileValue?], chains: [TileChain]) {
+            self.action = action
+            self.tile = tile
+            self.sums = sums
+            self.chains = chains
+        }
     }
 
     /// Measures the forward and backward passes and, as `perExampleNorm` and `clipAndSum`, what the visitor does in
@@ -156,10 +163,10 @@ package final class NetworkExecution {
         if schedule.kind != .forward { check(labels) }
         guard examples > 0 else { return }
         clock?.begin()
-        for index in steps.indices {
-            steps[index].tile.examples = examples
-            run(steps[index], parameters, labels, visitor)
-            clock?.end(steps[index].action.phase)
+        for step in steps {
+            step.tile.examples = examples
+            run(step, parameters, labels, visitor)
+            clock?.end(step.action.phase)
         }
     }
 

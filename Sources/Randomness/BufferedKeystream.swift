@@ -5,8 +5,8 @@ internal import Cryptography
 /// A keystream with a buffer, so that single words are cheap; long requests bypass the buffer. Words that were handed out
 /// are still in the buffer until the next refill; the buffer is erased with the stream.
 struct BufferedKeystream: ~Copyable {
-    /// 32 KiB: long enough that the cost of a call of libcrypto vanishes, short enough for the first-level cache.
-    private static let capacity = 4096
+    /// 8 KiB: long enough that a call of libcrypto is some twentieth of the cost, and little where there are many streams.
+    private static let capacity = 1024
 
     /// From here on a request is filled directly: 4 KiB, where a call of libcrypto is some tenth of the cost.
     private static let longRequest = 512

@@ -127,7 +127,11 @@ package struct CentralPlan: Sendable {
         }
 
         let dimension = configuration.network.parameterCount
-        grid = try CertifiedGrid(clip: configuration.clip, dimension: dimension)
+        grid = try CertifiedGrid(
+            clip: configuration.clip,
+            dimension: dimension,
+            examples: MemoryPlan.largestDraw(configuration.batch)
+        )
         var request = MemoryPlan.Request(
             network: configuration.network,
             method: configuration.method,

@@ -92,6 +92,12 @@ extension ClippingPlan {
     /// around, which costs no privacy.
     private static let noiseRoom = 64
 
+    /// Whether 32 bits hold any sum of so many examples and its noise, errors of leaves included.
+    static func width(examples: Int, _ grid: CertifiedGrid) -> Accumulator.Width {
+        let most = Double(examples + noiseRoom) * Double(grid.bound) * Options().largestInflation
+        return most <= Double(Accumulator.Width.narrow.limit) ? .narrow : .wide
+    }
+
     /// Gives leaves their capacities and mass caps.
     private static func leaves(
         _ weights: [Weight],
@@ -213,9 +219,31 @@ extension ClippingPlan {
             let rows = 256
             capacity = max(capacity, min(rows, (rows + shape.places - 1) / shape.places))
         }
-        // Beyond this a tile's values leave every cache, and more examples gain nothing.
-        let bytes = NetworkExecution.bytesPerExample(network, schedule: .kept)
-        return max(1, min(capacity, largestTileBytes / bytes))
+        return max(1, min(capacity, largestCapacity(network)))
+    }
+}
+
+extension ClippingPlan {
+    /// Beyond this a tile's values leave every cache, and more examples gain nothing.
+    private static func largestCapacity(_ network: Network) -> Int {
+        largestTileBytes / NetworkExecution.bytesPerExample(network, schedule: .kept)
+    }
+
+    /// Examples of a tile that suit a logical batch as well: where sums are taken by leaves, the 2^k leaves with k common
+    /// bits of their keys should nearly always fit, since a leaf that does not fit is halved.
+    static func usualCapacity(_ network: Network, batch: Double, workers: Int) -> Int {
+        let usual = usualCapacity(network)
+        let cost = ClippingCost()
+        guard network.parameterCount > cost.wholeCoordinates || cost.prefersLayers(network) else { return usual }
+        let largest = min(Double(largestCapacity(network)), 1.25 * Double(usual))
+        var leaves = 1.0
+        while leaves < batch {
+            let mean = batch / leaves
+            let capacity = (mean + 3 * mean.squareRoot()).rounded(.up)
+            if leaves >= Double(workers), capacity <= largest { return max(1, Int(capacity)) }
+            leaves *= 2
+        }
+        return usual
     }
 }
 

@@ -22,7 +22,7 @@ final class ClippingScratch {
     private let masses: Buffer<Double>
     private let massCount: Int
     /// The clip factors c_i; 0 for an example that contributes nothing.
-    private let factors: Buffer<Float>
+    let factors: Buffer<Float>
     /// Checksums of what the norms were made of, by node and example.
     private let checksums: Buffer<UInt64>
     private let capacity: Int

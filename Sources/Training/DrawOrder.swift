@@ -28,7 +28,7 @@ final class DrawOrder: @unchecked Sendable {
         tiles.reserveCapacity(examples)
         if !capacities.isEmpty {
             keys.reserveCapacity(examples)
-            partition = LeafPartition(capacities: capacities, rows: rows, reserving: examples)
+            partition = LeafPartition(capacities: capacities, rows: rows, workers: workers, reserving: examples)
         }
     }
 

@@ -20,6 +20,8 @@ package final class GradientSummer {
     private let chunks: WorkerSlots<Buffer<Int64>>
     private let draw: DrawOrder
     private var steps: UInt64 = 0
+    /// Whether every sum is zero.
+    private let isClear = Atomic<Bool>(true)
 
     /// Coordinates that are read at once.
     private static let chunk = 1024
@@ -77,6 +79,7 @@ package final class GradientSummer {
         let workers = self.workers
         let draw = self.draw
         steps &+= 1
+        isClear.store(false, ordering: .relaxed)
         let stepSeed = ExampleSeed.value(seed: seed, index: Int(truncatingIfNeeded: steps))
         pool.run { worker in
             while true {
@@ -96,10 +99,12 @@ package final class GradientSummer {
     /// Adds integers to coordinates of the sum, for example noise; may be called from several workers for ranges that
     /// are apart, before or after ``run(of:parameters:seed:)``.
     package func add(_ integers: Span<Int64>, at offset: Int) {
+        isClear.store(false, ordering: .relaxed)
         workers[0].sum?.addIntegers(integers, at: offset)
     }
 
-    /// Reads the sum, all workers at work: `body(offset, integers)` for disjoint pieces that cover every coordinate.
+    /// Reads the sum, all workers at work, and forgets it: `body(offset, integers)` for disjoint pieces that cover every
+    /// coordinate.
     package func read(_ body: @Sendable (Int, Span<Int64>) -> Void) {
         let workers = self.workers
         let chunks = self.chunks
@@ -118,9 +123,11 @@ package final class GradientSummer {
                     }
                 }
                 chunks[worker].write(0..<range.count) { sum.read(range, into: &$0) }
+                sum.clear(range)
                 chunks[worker].read(0..<range.count) { body(start, $0) }
             }
         }
+        isClear.store(true, ordering: .relaxed)
     }
 
     /// Reads the plain sum of a plan that clips nothing, as ``read(_:)``.
@@ -141,8 +148,10 @@ package final class GradientSummer {
                     }
                 }
                 sum.read(range) { body(start, $0) }
+                sum.clear(range)
             }
         }
+        isClear.store(true, ordering: .relaxed)
     }
 
     /// Nanoseconds of a phase, the mean of all workers, since the last call; 0 without a clock.
@@ -159,7 +168,7 @@ package final class GradientSummer {
     /// Forgets the sum and who was drawn.
     package func clear() {
         let workers = self.workers
-        pool.run { workers[$0].clear() }
+        if !isClear.exchange(true, ordering: .relaxed) { pool.run { workers[$0].clear() } }
         draw.clear()
     }
 }

@@ -188,14 +188,10 @@ extension GradientWorker {
             plan.scalesInPlace(weight)
             ? errors : MatrixView(scratch.scaledErrors, rows: errors.rows, columns: errors.columns)
         let places = weight.shape.places
-        for (index, example) in examples.enumerated() {
-            let factor = scratch.factor(example)
-            let rows = index * places..<(index + 1) * places
-            if factor > 0 {
-                scaled.rows(rows).assign(errors.rows(rows), times: factor)
-            } else {
-                scaled.rows(rows).clear()
-                operands.inputs.rows(rows).clear()
+        scratch.factors.read(examples) { factors in
+            scaled.assign(errors, times: factors, places: places)
+            for index in factors.indices where factors[index] == 0 {
+                operands.inputs.rows(index * places..<(index + 1) * places).clear()
             }
         }
         return scaled

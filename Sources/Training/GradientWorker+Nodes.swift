@@ -47,9 +47,9 @@ extension GradientWorker {
     func finishExamples(_ factor: ClipFactor, _ examples: Int) {
         for example in 0..<examples {
             if let gradient = scratch.gradient {
-                for (node, path) in plan.nodePaths.enumerated() {
-                    guard case .shared(let offset) = path, let tile = tiles[node] else { continue }
-                    makeGradient(node, tile, example: example, into: gradient, at: offset)
+                for piece in pieces where !piece.isKept {
+                    guard let tile = tiles[piece.node] else { continue }
+                    makeGradient(piece.node, tile, example: example, into: gradient, at: piece.offset)
                 }
                 gradient.read { scratch.add(squaredNorm: Reductions.sumOfSquares($0), example: example) }
             }
@@ -61,16 +61,40 @@ extension GradientWorker {
     private func addNodes(_ example: Int) {
         let factor = scratch.factor(example)
         guard let sum, factor > 0 else { return }
-        for (node, path) in plan.nodePaths.enumerated() {
-            let place = plan.network.nodes[node].parameterOffset
-            let count = plan.network.nodes[node].parameterCount
-            switch path {
-            case .byWeight: continue
-            case .kept(let offset):
-                let start = scratch.keptStart(example) + offset
-                scratch.kept.read(start..<start + count) { sum.add($0, scale: factor * perUnit, at: place) }
-            case .shared(let offset):
-                scratch.gradient?.read(offset..<offset + count) { sum.add($0, scale: factor * perUnit, at: place) }
+        for piece in pieces {
+            let start = piece.isKept ? scratch.keptStart(example) + piece.offset : piece.offset
+            guard let gradient = piece.isKept ? scratch.kept : scratch.gradient else { continue }
+            gradient.read(start..<start + piece.count) { sum.add($0, scale: factor * perUnit, at: piece.place) }
+        }
+    }
+}
+
+/// All coordinates of one node, whose gradients are made once.
+struct GradientPiece {
+    let node: Int
+    /// Whether every example's gradients are kept, or there is room for those of one.
+    let isKept: Bool
+    /// Where they begin, and where in the flat vector.
+    let offset, place: Int
+    let count: Int
+
+    /// Those of a plan.
+    static func all(_ plan: ClippingPlan) -> [GradientPiece] {
+        plan.network.nodes.indices.compactMap { index in
+            let node = plan.network.nodes[index]
+            func piece(isKept: Bool, offset: Int) -> GradientPiece {
+                GradientPiece(
+                    node: index,
+                    isKept: isKept,
+                    offset: offset,
+                    place: node.parameterOffset,
+                    count: node.parameterCount
+                )
+            }
+            return switch plan.nodePaths[index] {
+            case .byWeight: nil
+            case .kept(let offset): piece(isKept: true, offset: offset)
+            case .shared(let offset): piece(isKept: false, offset: offset)
             }
         }
     }

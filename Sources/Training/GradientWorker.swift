@@ -24,6 +24,8 @@ final class GradientWorker: GradientVisitor {
     /// Terms of one float product of a leaf's sum (``LeafLayer/productTerms``).
     static let productTerms = FixedOrderProduct.blockTerms
     private(set) var tiles: [Tile?]
+    /// What is made once of every example's gradient.
+    let pieces: [GradientPiece]
     /// The draw and the tile at hand.
     private var draw: DrawOrder?
     private var tileRange = 0..<0
@@ -48,6 +50,7 @@ final class GradientWorker: GradientVisitor {
         )
         execution.clock = clock
         scratch = ClippingScratch(plan)
+        pieces = GradientPiece.all(plan)
         sum = plan.method == .none ? nil : Accumulator(count: dimension, width: plan.width)
         plainSum = plan.method == .none ? Buffer(count: dimension) : nil
         clip = IntegerClip(bound: plan.grid.bound, gridExponent: plan.grid.exponent, dimension: dimension)

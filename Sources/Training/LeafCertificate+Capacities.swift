@@ -2,7 +2,7 @@
 
 extension LeafCertificate {
     /// The capacities that layers are given.
-    package static let usualCapacities = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256]
+    package static let usualCapacities = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 320, 384, 512]
 
     /// Large capacities for layers summed by leaves with an inflation of at most `limit` in all; nil for a layer that
     /// must be summed exactly instead.

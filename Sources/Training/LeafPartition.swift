@@ -24,34 +24,41 @@ package struct LeafPartition: ~Copyable {
     package let capacities: [Int]
     /// R: the most examples of a tile.
     package let rows: Int
-    /// The drawn examples' indices, in the order of their keys. Leaves and tiles are ranges of this array.
+    private let workers: Int
+    /// The drawn examples' indices, leaf by leaf, in a leaf in the order of their keys. Leaves and tiles are ranges of this
+    /// array.
     package private(set) var order: [Int] = []
     /// The tiles: in order, disjoint, together all of ``order``; each at most ``rows`` long and made of whole leaves of
     /// the greatest capacity.
     package private(set) var tiles: [Range<Int>] = []
     private var members: [Member] = []
     private var levels: [[Range<Int>]]
+    private var packing: LeafPacking
 
     /// - Parameters:
     ///   - capacities: at least one, each in 1...rows; any order.
     ///   - rows: R, at least 1.
-    ///   - examples: how many examples to take memory for: 24 bytes each, and 16 for every capacity and one more.
-    package init(capacities: [Int], rows: Int, reserving examples: Int) {
+    ///   - workers: at least 1; tiles are made so that they can share them equally, as far as leaves allow it.
+    ///   - examples: how many examples to take memory for.
+    package init(capacities: [Int], rows: Int, workers: Int = 1, reserving examples: Int) {
         let sorted = Set(capacities).sorted()
         precondition(!sorted.isEmpty && sorted.allSatisfy { (1...rows).contains($0) }, "capacities are 1...rows")
         self.capacities = sorted
         self.rows = rows
+        self.workers = workers
         levels = sorted.map { _ in [] }
         order.reserveCapacity(examples)
         tiles.reserveCapacity(examples)
         members.reserveCapacity(examples)
         for level in levels.indices { levels[level].reserveCapacity(examples) }
+        packing = LeafPacking(rows: rows, levels: sorted.count, reserving: examples)
     }
 
     /// Bytes that a partition takes.
     package static func plannedBytes(examples: Int, capacities: Int) -> Int {
         let range = MemoryLayout<Range<Int>>.stride
         return examples * (MemoryLayout<Member>.stride + MemoryLayout<Int>.stride + (capacities + 1) * range)
+            + LeafPacking.plannedBytes(examples: examples, levels: capacities)
     }
 
     /// Replaces the partition by that of these examples; the order in which they are given does not matter.
@@ -105,18 +112,31 @@ package struct LeafPartition: ~Copyable {
         return low
     }
 
+    /// Puts leaves into tiles, the largest that fits first, and all arrays into the order of the tiles.
     private mutating func pack() {
         tiles.removeAll(keepingCapacity: true)
-        var start = 0
-        var end = 0
-        for leaf in levels[levels.count - 1] {
-            if leaf.upperBound - start > rows {
-                tiles.append(start..<end)
-                start = end
-            }
-            end = leaf.upperBound
+        let count = order.count
+        guard count > 0 else { return }
+        let tilesEach = (count + rows * workers - 1) / (rows * workers)
+        let enough = (count + tilesEach * workers - 1) / (tilesEach * workers)
+        packing.sort(levels[levels.count - 1])
+        while let first = packing.take(upTo: rows) {
+            let start = packing.position
+            move(first)
+            while let next = packing.take(upTo: enough - (packing.position - start)) { move(next) }
+            tiles.append(start..<packing.position)
         }
-        if end > start { tiles.append(start..<end) }
+        packing.exchange(&order, &levels)
+    }
+
+    /// Takes over a leaf of the greatest capacity and those that refine it.
+    private mutating func move(_ leaf: Range<Int>) {
+        for level in levels.indices {
+            let first = Self.first(levels[level], from: leaf.lowerBound)
+            let end = Self.first(levels[level], from: leaf.upperBound)
+            packing.append(levels[level][first..<end], from: leaf, level: level)
+        }
+        packing.append(order[leaf])
     }
 }
 

@@ -47,9 +47,7 @@ package struct MemoryPlan: Sendable {
             self.batch = batch
         }
 
-        /// More examples than a Poisson draw of this mean has: eight standard deviations above it. A larger draw takes
-        /// more memory for its order and, where all of it pulls one coordinate the same way, wraps around.
-        var largestDraw: Int { Int(batch + 8 * batch.squareRoot() + 8) }
+        var largestDraw: Int { MemoryPlan.largestDraw(batch) }
     }
 
     /// How gradients are clipped within the limit.
@@ -118,11 +116,16 @@ package struct MemoryPlan: Sendable {
         largestDraw = request.largestDraw
     }
 
+    /// More examples than a Poisson draw of this mean has: eight standard deviations above it. A larger draw takes
+    /// more memory for its order and, where all of it pulls one coordinate the same way, wraps around.
+    package static func largestDraw(_ batch: Double) -> Int { Int(batch + 8 * batch.squareRoot() + 8) }
+
     /// The most examples that a worker takes at a time.
     private static func largestCapacity(_ request: Request, workers: Int) -> Int {
         if let physicalBatch = request.physicalBatch { return max(1, physicalBatch / workers) }
         let share = Int((request.batch / Double(request.workers)).rounded(.up))
-        return max(1, min(ClippingPlan.usualCapacity(request.network), 2 * max(share, 1)))
+        let usual = ClippingPlan.usualCapacity(request.network, batch: request.batch, workers: workers)
+        return max(1, min(usual, 2 * max(share, 1)))
     }
 
     /// Ways to try, best first: whether to compute twice, and with how many workers.

@@ -54,7 +54,7 @@ struct Plan: ParsableCommand {
         var request = MemoryPlan.Request(
             network: network,
             method: clipping,
-            grid: try CertifiedGrid(clip: 1, dimension: dimension),
+            grid: try CertifiedGrid(clip: 1, dimension: dimension, examples: MemoryPlan.largestDraw(batch)),
             optimizerBytes: MomentumSGD.plannedBytes(dimension: dimension, momentum: momentum),
             workers: resources.workers ?? Machine.processors,
             batch: batch

@@ -47,7 +47,7 @@ final class StepBench {
         examples = FloatExamples(random: network, count: batch)
         baseBytes = ProcessMemory.resident() ?? 0
         let dimension = network.parameterCount
-        let grid = try CertifiedGrid(clip: 1, dimension: dimension)
+        let grid = try CertifiedGrid(clip: 1, dimension: dimension, examples: MemoryPlan.largestDraw(Double(batch)))
         var request = MemoryPlan.Request(
             network: network,
             method: clipping,

@@ -130,10 +130,13 @@ import Training
             #expect(partition.order.sorted() == draw.indices.sorted())
             var coarser: [Range<Int>] = partition.tiles
             #expect(coarser.allSatisfy { !$0.isEmpty && $0.count <= rows })
-            for (left, right) in zip(partition.tiles, partition.tiles.dropFirst()) {
-                // Greedy: the next leaf did not fit.
-                let next = partition.leaves(capacity: 32, in: right)
-                #expect(left.count + (next.first?.count ?? 0) > rows)
+            // A tile that has room for more is followed by leaves that do not fit into it.
+            let enough = count == 0 ? 0 : (count - 1) / ((count - 1) / rows + 1) + 1
+            for (index, tile) in partition.tiles.enumerated() {
+                for later in partition.tiles.dropFirst(index + 1) {
+                    let leaves = partition.leaves(capacity: 32, in: later)
+                    #expect(leaves.allSatisfy { tile.count + $0.count > enough })
+                }
             }
             for capacity in partition.capacities.reversed() {
                 let leaves = partition.leaves(capacity: capacity)

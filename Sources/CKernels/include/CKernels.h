@@ -72,6 +72,17 @@ void sotto_silu_portable(float *_Nullable x, size_t count);
 void sotto_silu_backward(const float *_Nullable input, float *_Nullable gradient, size_t count);
 void sotto_silu_backward_portable(const float *_Nullable input, float *_Nullable gradient, size_t count);
 
+// Waiting
+
+/// Tells the processor that the thread waits in a loop.
+static inline void sotto_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
 // Elementwise
 
 /// Adds bias[row] to every element of a row (`per_column` 0) or bias[column] to every element of a column (1) of a
@@ -81,7 +92,7 @@ void sotto_add_bias(float *_Nullable matrix, size_t rows, size_t columns, size_t
 
 // Reductions in a fixed order
 
-/// Sum of x[i]^2 in Double, in 16 lanes (i mod 16) added in one fixed tree.
+/// Sum of x[i]^2 in Double, in 32 lanes (i mod 32) added in one fixed tree.
 double sotto_sum_of_squares(const float *_Nullable x, size_t count);
 double sotto_sum_of_squares_portable(const float *_Nullable x, size_t count);
 
@@ -226,9 +237,10 @@ void sotto_adaptive_average_pool_backward_portable(const float *output_gradient,
 void sotto_transpose(const float *input, size_t input_stride, size_t rows, size_t columns, float *output,
                      size_t stride);
 
-/// output[r][c] = input[r][c] * factor; rows start `input_stride` and `output_stride` floats apart.
-void sotto_scaled_rows(const float *input, size_t input_stride, float factor, float *output, size_t output_stride,
-                       size_t rows, size_t columns);
+/// output[r][c] = input[r][c] * factors[r / places], and 0 where that factor is 0, whatever the input; rows start
+/// `input_stride` and `output_stride` floats apart. Output is the input, or apart from it.
+void sotto_scaled_rows(const float *_Nonnull input, size_t input_stride, const float *_Nullable factors, size_t places,
+                       float *_Nonnull output, size_t output_stride, size_t rows, size_t columns);
 
 /// matrix[r][c] = left[r] * right[c].
 void sotto_outer_product(const float *_Nullable left, size_t rows, const float *_Nullable right, size_t columns,

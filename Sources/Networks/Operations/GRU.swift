@@ -113,9 +113,9 @@ package struct GRU: Operation {
         }
         let copy = MatrixView(tile.scratch, offset: tile.scratchOffset, rows: errors.rows, columns: width)
         let shared = 0..<2 * hidden
-        copy.columns(shared).assign(errors.columns(shared), times: 1)
+        copy.columns(shared).assign(errors.columns(shared))
         copy.columns(shared.upperBound..<width)
-            .assign(inner(tile).matrix(columns: hidden, examples: examples), times: 1)
+            .assign(inner(tile).matrix(columns: hidden, examples: examples))
         return WeightOperands(
             errors: copy,
             inputs: recurrence.previousStates(examples, tile, at: copy.extent.upperBound)
