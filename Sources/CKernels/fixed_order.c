@@ -81,6 +81,21 @@ INLINE void rows_body(tile_operands p, size_t rows, int block, int vectors) {
     }
 }
 
+/// Copies fewer than 16 floats: a call would take longer than the copy.
+INLINE void copy_few(float *restrict to, const float *restrict from, size_t count) {
+    if (count >= 8) {
+        memcpy(to, from, 8 * sizeof(float));
+        memcpy(to + count - 8, from + count - 8, 8 * sizeof(float));
+    } else if (count >= 4) {
+        memcpy(to, from, 4 * sizeof(float));
+        memcpy(to + count - 4, from + count - 4, 4 * sizeof(float));
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            to[i] = from[i];
+        }
+    }
+}
+
 /// Columns that do not fill a vector: by way of a panel and a result of full width, whose rest is zero and forgotten.
 INLINE void narrow_body(tile_operands p, size_t rows, size_t columns, int block) {
     float panel[inner_block * vector];
@@ -102,12 +117,12 @@ INLINE void narrow_body(tile_operands p, size_t rows, size_t columns, int block)
         if (p.accumulate) {
             memset(result, 0, sizeof result);
             for (size_t r = 0; r < step; r++) {
-                memcpy(result + r * vector, c + r * p.c_stride, columns * sizeof(float));
+                copy_few(result + r * vector, c + r * p.c_stride, columns);
             }
         }
         rows_body(q, step, block, 1);
         for (size_t r = 0; r < step; r++) {
-            memcpy(c + r * p.c_stride, result + r * vector, columns * sizeof(float));
+            copy_few(c + r * p.c_stride, result + r * vector, columns);
         }
     }
 }

@@ -83,10 +83,27 @@ void sotto_max_pool_portable(const float *image, sotto_window window, float *out
     max_pool_body(image, window, output, argument);
 }
 
-/// Every tap of a bin takes the gradients that name it as the winner: no store depends on an index from memory.
+/// Every winner takes its gradient. The same sums as below, in the same order.
+INLINE void scatter_to_winners(const float *restrict argument, const float *restrict output_gradient, sotto_window w,
+                               float *restrict image_gradient) {
+    size_t count = w.channels * w.height * w.width;
+    for (size_t i = 0; i < w.output_height * w.output_width * w.channels; i++) {
+        size_t place = bits_of_float(argument[i]);
+        if (place < count) {
+            image_gradient[place] += output_gradient[i];
+        }
+    }
+}
+
+/// Every tap of a bin takes the gradients that name it as the winner, so that channels are vectors; with few channels one
+/// winner after another is faster.
 INLINE void max_pool_backward_body(const float *restrict argument, const float *restrict output_gradient,
                                    sotto_window w, float *restrict image_gradient) {
     memset(image_gradient, 0, w.channels * w.height * w.width * sizeof(float));
+    if (w.channels < 8) {
+        scatter_to_winners(argument, output_gradient, w, image_gradient);
+        return;
+    }
     for (size_t oy = 0; oy < w.output_height; oy++) {
         for (size_t ox = 0; ox < w.output_width; ox++) {
             bin b = bin_of(w, oy, ox);

@@ -138,6 +138,8 @@ INLINE void patches_body(const float *image, sotto_window w, size_t first, size_
     case 5: joined_patches(image, w, first, count, patches, 5); break;
     case 8: joined_patches(image, w, first, count, patches, 8); break;
     case 9: joined_patches(image, w, first, count, patches, 9); break;
+    case 15: joined_patches(image, w, first, count, patches, 15); break;
+    case 30: joined_patches(image, w, first, count, patches, 30); break;
     default: joined_patches(image, w, first, count, patches, 0); break;
     }
 }

@@ -57,8 +57,9 @@ struct ConvolutionProducts: Sendable {
 
     /// Examples whose patches are multiplied at once: enough for `blockRows` rows, or one.
     private static let blockRows = 128
-    /// Patches that are made at once, at most, where one example has more than that: 512 KiB.
-    private static let blockFloats = 1 << 17
+    /// Patches that are made at once in passes that need no more, where one example has more than that: 32 KiB, which
+    /// stay in the first cache.
+    private static let blockFloats = 1 << 13
 
     func blockExamples(capacity: Int) -> Int {
         guard !window.isIdentity else { return capacity }
