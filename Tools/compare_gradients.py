@@ -3,12 +3,15 @@
 """Compares `sotto gradients` with PyTorch in Float64: per-example norms, and sums of clipped per-example gradients.
 
     Tools/compare_gradients.py [--models tanh-cnn,vgg11] [--methods ghost,book-keeping] [--examples 8] [--seed 0]
+                               [--grid training]
 
 Weights, inputs and labels are drawn from the seed and written as safetensors files. Prints relative errors in L2 over
-the whole vector and, for the norms, the worst one; exits 1 where one is above the tolerance. Needs torch, safetensors.
+the whole vector and, for the norms, the worst one; exits 1 where one is above the tolerance. On the training grid, with
+step g, the sum's error is printed in units of g√d an example, and must be at most 1. Needs torch, safetensors.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -72,10 +75,10 @@ def run_sotto(arguments, model, method, clip, folder):
     command = [
         str(arguments.sotto), "gradients", "--model", model, "--weights", str(folder / "weights.safetensors"),
         "--batch", str(folder / "batch.safetensors"), "--clip", repr(clip), "--clipping", method,
-        "--precision", arguments.precision, "--grid", "fine", "--out", str(output),
+        "--precision", arguments.precision, "--grid", arguments.grid, "--out", str(output), "--json",
     ]  # fmt: skip
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return load_file(output)
+    report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return load_file(output), 2.0 ** -report["gridExponent"]
 
 
 def relative(ours, truth):
@@ -93,11 +96,17 @@ def compare(arguments, model):
         # Between the norms, so that some examples are clipped and some are not; exact in float32.
         clip = arguments.clip or (truth.norms.median() * 1.001).float().item()
         for method in arguments.methods:
-            ours = run_sotto(arguments, model, method, clip, folder)
+            ours, step = run_sotto(arguments, model, method, clip, folder)
             sums = flat([ours[f"sum/{path}"].double() for path in truth.names])
-            sum_error = relative(sums, truth.sum(method, clip))
+            right_sum = truth.sum(method, clip)
+            limit = arguments.tolerance
+            if arguments.grid == "training" and method != "none":
+                unit = step * len(sums) ** 0.5 * examples
+                sum_error, limit = ((sums - right_sum).norm() / unit).item(), 1.0
+            else:
+                sum_error = relative(sums, right_sum)
             norm_error = ((ours["norms"].double() - truth.norms).abs() / truth.norms).max().item()
-            right = max(sum_error, norm_error) <= arguments.tolerance  # false for NaN
+            right = sum_error <= limit and norm_error <= arguments.tolerance  # false for NaN
             wrong += not right
             mark = "" if right else "  WRONG"
             print(f"{model:<16}{method:<18}{sum_error:>10.1e}{norm_error:>10.1e}{mark}", flush=True)
@@ -111,6 +120,7 @@ def main():
     parser.add_argument("--examples", type=int, default=8, help="at most 4 are taken for vgg11")
     parser.add_argument("--clip", type=float, help="by default just above the median norm")
     parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--grid", choices=["fine", "training"], default="fine")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tolerance", type=float, default=1e-5)
     parser.add_argument("--sotto", type=Path, default=ROOT / ".build/release/sotto")

@@ -49,7 +49,7 @@ struct Gradients: ParsableCommand {
     @Option(help: "The integers' grid: fine, or as in training.")
     var grid = Grid.fine
 
-    @Option(help: "Examples of a physical batch and worker; by default what suits the model.")
+    @Option(help: "The most examples in work at one time; by default what suits the network.")
     var physicalBatch: Int?
 
     @Option(help: "Threads that compute; by default one for each processor.")
@@ -82,7 +82,7 @@ struct Gradients: ParsableCommand {
         request.options.rule = factor
         request.options.capsMass = !uncapped
         request.workers = workers ?? Machine.processors
-        request.capacity = physicalBatch
+        request.capacity = physicalBatch.map { max(1, $0 / request.workers) }
         let result = try GradientComparison(request, parameters: parameters, examples: examples)
         let norms = NamedTensor(name: "norms", shape: [examples.count], values: result.norms.map { Float($0) })
         let sums = network.tensors(result.sum).map { tensor in
