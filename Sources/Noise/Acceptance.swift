@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The exact side of the acceptance rule: accept iff u < exp(−t), for t = y(y + 2Kx) / (8192·K²) below 0.22 and a
-/// uniform u of which 64 or 128 bits are known.
+/// uniform u of which 64 or 128 bits are known (docs/proofs/discrete-gaussian.md, §4).
 ///
 /// e^−t is bounded from both sides by 128-bit integers, so a decision that is given is the right one.
 struct Acceptance {
     /// 2^128·e^−t lies in `estimate` ± `error`, unless t = 0; there `estimate` is nil and the answer is always yes.
     private let estimate: UInt128?
 
-    /// Bounds the rounding of t (one unit), of 25 terms' divisions (together below 4 units) and what the series leaves out
-    /// (below 2⁻¹³¹).
+    /// Bounds the rounding of t (one unit), of 25 terms' divisions (together below 4 units) and what the series leaves
+    /// out (below 2⁻¹³¹).
     private static let error: UInt128 = 8
 
     /// The terms of the series: 0.22^25 / 25! < 2⁻¹³⁷.
@@ -43,7 +43,7 @@ struct Acceptance {
         return nil
     }
 
-    /// Decides for u = fraction / 2^128; wrong only for one of the 16 fractions next to e^−t.
+    /// Decides for u = fraction / 2^128; wrong at most for the 8 fractions next to e^−t on one side.
     func decide(fraction: UInt128) -> Bool {
         guard let estimate else { return true }
         return fraction < estimate

@@ -2,7 +2,7 @@
 
 internal import CKernels
 
-/// The quick decision of docs/proofs/discrete-gaussian.md, section 5, for eight trials at once
+/// The quick decision of docs/proofs/discrete-gaussian.md, §5, for eight trials at once
 /// (`Sources/CKernels/discrete_gaussian.c`).
 enum CertainTrials {
     /// Trials of a group.
@@ -11,8 +11,8 @@ enum CertainTrials {
     /// From this K on the products of a trial do not fit the loop.
     static let multipleLimit: UInt64 = 1 << 32
 
-    /// Runs whole groups of trials on `words` until fewer than a group's words or places are left, or a group has a trial
-    /// that needs the integers; that group is left untouched.
+    /// Runs whole groups of trials on `words` until fewer than a group's words or places are left, or a group has a
+    /// trial that needs the integers; that group is left untouched.
     ///
     /// - Parameters:
     ///   - multiple: K, below `multipleLimit`.

@@ -13,10 +13,10 @@ internal import Darwin
 /// The discrete Gaussian N_ℤ(0, σ²) with σ = 64·K: P[z] ∝ exp(−z² / (2σ²)) on all integers.
 ///
 /// A sample is z = K·x + y: x from a table of the half Gaussian of deviation 64, y uniform on 0 ..< K, accepted with
-/// probability exp(−t), t = y(y + 2Kx) / (2σ²) < 0.22. A trial takes a word r1 for x and the sign and a word r2 for
-/// y and the acceptance; in rare cases a word between them and one after, drawn only when the decision needs it. The words
-/// are used in that order, none is skipped and none is drawn ahead of its need: a stream gives the same samples whatever
-/// the lengths of the calls.
+/// probability exp(−t), t = y(y + 2Kx) / (2σ²) < 0.22 (proof, §1). A trial takes a word r1 for x and the sign and a
+/// word r2 for y and the acceptance (§3); in rare cases a word between them and one after, drawn only when the decision
+/// needs it. The words are used in that order, none is skipped and none is drawn ahead of its need: a stream gives the
+/// same samples whatever the lengths of the calls.
 ///
 /// The proof that the law is exact up to `samplerDistanceLog2`, and of every bound used here, is
 /// docs/proofs/discrete-gaussian.md.
@@ -34,7 +34,7 @@ package struct DiscreteGaussian: NoiseMechanism {
     /// 1 / K, rounded.
     private let inverse: Double
     /// What the quick decision keeps away from its threshold, in units of 2⁻⁶⁴: K for the unknown bits of r2, and 2^13
-    /// for the rounding of t.
+    /// for the rounding of t (proof, §5).
     private let margin: UInt64
 
     /// - Parameter multiple: K = σ / 64.
@@ -55,7 +55,7 @@ package struct DiscreteGaussian: NoiseMechanism {
     /// σ²: the law's variance falls short of it by a factor below 10^−35000.
     package var variance: Double { standardDeviation * standardDeviation }
 
-    /// log2 of a bound on the statistical distance of one sample from N_ℤ(0, σ²): 2⁻¹¹⁷ + K·2⁻¹²⁶.
+    /// log2 of a bound on the statistical distance of one sample from N_ℤ(0, σ²): 2⁻¹¹⁷ + K·2⁻¹²⁶ (proof, §6).
     ///
     /// A vector of d samples is within d times that; T releases of it add (1 + e^ε)·T·d times that to δ.
     package var samplerDistanceLog2: Double {
@@ -103,19 +103,10 @@ package struct DiscreteGaussian: NoiseMechanism {
 // MARK: - One trial, by integers
 
 extension DiscreteGaussian {
-    /// One trial of any kind: the sample, or nil where it was rejected.
+    /// One trial of any kind (proof, §2 to §4): the sample, or nil where it was rejected.
     private func trial<Words: RandomWords & ~Copyable>(_ words: inout WordBlock, _ stream: inout Words) -> Int64? {
         let first = words.next(from: &stream)
-        let slot = Int(first >> 54)
-        let entry = DiscreteGaussianTable.slots[slot]
-        let fraction = first & Self.fractionMask
-        let keepsSlot =
-            if fraction == entry >> 10 {
-                words.next(from: &stream) < DiscreteGaussianTable.lowWords[slot]
-            } else {
-                fraction < entry >> 10
-            }
-        let x = keepsSlot ? UInt64(slot) : entry & Self.aliasMask
+        let x = DiscreteGaussianTable.table.value(of: first, &words, &stream)
 
         let second = words.next(from: &stream)
         var (y, remainder) = second.multipliedFullWidth(by: multiple)
@@ -129,24 +120,15 @@ extension DiscreteGaussian {
             accepted = acceptance.decide(fraction: product.low)
         }
         guard accepted == true else { return nil }
-        return Self.signed(multiple * x + y, by: first)
-    }
-
-    private static let fractionMask: UInt64 = 1 << 53 - 1
-    private static let aliasMask: UInt64 = 1 << 10 - 1
-
-    /// The magnitude with the sign that bit 53 of r1 gives; nil for the negative zero.
-    private static func signed(_ magnitude: UInt64, by first: UInt64) -> Int64? {
-        guard first >> 53 & 1 == 1 else { return Int64(magnitude) }
-        return magnitude == 0 ? nil : -Int64(magnitude)
+        return AliasTable.signed(multiple * x + y, by: first)
     }
 }
 
 // MARK: - The quick decision
 
 extension DiscreteGaussian {
-    /// Runs trials one by one, with the decisions of `CertainTrials`, on `words` until `out` is full, fewer than two words
-    /// are left, or a trial needs the integers; that one is left untouched.
+    /// Runs trials one by one, with the decisions of `CertainTrials` (proof, §5), on `words` until `out` is full, fewer
+    /// than two words are left, or a trial needs the integers; that one is left untouched.
     ///
     /// - Returns: how many words were used.
     private func quickTrials(_ words: Span<UInt64>, _ out: inout MutableSpan<Int64>, _ filled: inout Int) -> Int {
@@ -159,10 +141,10 @@ extension DiscreteGaussian {
             let slot = first >> 54
             let entry = table[Int(truncatingIfNeeded: slot)]
             // Both sides are below 2^54: the difference's sign is a mask, and no branch depends on random bits.
-            let difference = Int64(bitPattern: first & Self.fractionMask &- entry >> 10)
+            let difference = Int64(bitPattern: first & AliasTable.fractionMask &- entry >> 10)
             if difference == 0 { break }
             let keepsSlot = UInt64(bitPattern: difference >> 63)
-            let alias = entry & Self.aliasMask
+            let alias = entry & AliasTable.aliasMask
             let x = alias ^ (alias ^ slot) & keepsSlot
 
             let (y, remainder) = words[used &+ 1].multipliedFullWidth(by: multiple)
@@ -194,4 +176,9 @@ extension DiscreteGaussian {
     private static func scaled(_ v: Double) -> UInt64 {
         ((1 + v).bitPattern &- (1.0).bitPattern) << 12
     }
+}
+
+extension DiscreteGaussianTable {
+    /// The law of x: the arrays of this type, as a table.
+    package static let table = AliasTable(slots: slots, lowWords: lowWords)
 }

@@ -6,6 +6,8 @@ package enum NoiseError: Error, Hashable, Sendable, CustomStringConvertible {
     case multipleOutOfRange(UInt64)
     /// The variance n / d is zero, has a zero denominator, or is too large for 128-bit integers.
     case varianceOutOfRange(numerator: UInt64, denominator: UInt64)
+    /// The variance a / b of a Skellam law is zero, has a zero denominator, or is above 2^20.
+    case skellamVarianceOutOfRange(numerator: UInt64, denominator: UInt64)
 
     package var description: String {
         switch self {
@@ -14,6 +16,9 @@ package enum NoiseError: Error, Hashable, Sendable, CustomStringConvertible {
         case .varianceOutOfRange(let numerator, let denominator):
             "rational discrete Gaussian: the variance is \(numerator)/\(denominator); both must be above zero and "
                 + "2·n·d·(⌊√(n/d)⌋ + 1)² below 2^128"
+        case .skellamVarianceOutOfRange(let numerator, let denominator):
+            "Skellam: the variance is \(numerator)/\(denominator); allowed is anything above 0 and up to "
+                + "\(Skellam.largestVariance) (sigma 1024); take the discrete Gaussian for more"
         }
     }
 }

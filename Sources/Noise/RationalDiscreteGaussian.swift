@@ -10,8 +10,8 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// The discrete Gaussian N_ℤ(0, σ²) for any rational σ² = n / d, exactly: the law has no error at all where the stream's
-/// words are uniform.
+/// The discrete Gaussian N_ℤ(0, σ²) for any rational σ² = n / d, exactly: the law has no error at all where the
+/// stream's words are uniform.
 ///
 /// Canonne, Kamath, Steinke, "The discrete Gaussian for differential privacy" (2020), Algorithms 1 to 3, in 128-bit
 /// integers. It draws some twenty words a sample and serves small σ and tests; `DiscreteGaussian` is the fast one.
@@ -29,8 +29,8 @@ package struct RationalDiscreteGaussian: NoiseMechanism {
     /// 2·n·d·τ².
     private let acceptanceDenominator: UInt128
 
-    /// - Throws: `varianceOutOfRange` unless n, d ≥ 1 and 2·n·d·(⌊√(n/d)⌋ + 1)² < 2^128. Every whole σ² up to 2^63 and
-    ///   every fraction with n, d < 2^62 is allowed.
+    /// - Throws: `varianceOutOfRange` unless n, d ≥ 1 and 2·n·d·(⌊√(n/d)⌋ + 1)² < 2^128 (derivation, §5). Every
+    ///   whole σ² up to 2^63 and every fraction with n, d < 2^62 is allowed.
     package init(varianceNumerator: UInt64, varianceDenominator: UInt64) throws(NoiseError) {
         let refusal = NoiseError.varianceOutOfRange(numerator: varianceNumerator, denominator: varianceDenominator)
         guard varianceNumerator > 0, varianceDenominator > 0 else { throw refusal }
@@ -78,7 +78,7 @@ package struct RationalDiscreteGaussian: NoiseMechanism {
         }
     }
 
-    /// One sample.
+    /// One sample (derivation, §4).
     package func sample<Words: RandomWords & ~Copyable>(from stream: inout Words) -> Int64 {
         while true {
             let proposal = discreteLaplace(from: &stream)
@@ -96,7 +96,7 @@ package struct RationalDiscreteGaussian: NoiseMechanism {
         }
     }
 
-    /// A discrete Laplace variable: P[y] ∝ exp(−|y| / τ).
+    /// A discrete Laplace variable: P[y] ∝ exp(−|y| / τ) (derivation, §3).
     private func discreteLaplace<Words: RandomWords & ~Copyable>(from stream: inout Words) -> Int64 {
         while true {
             var low = stream.uniform(below: scale)

@@ -16,7 +16,7 @@ extension RandomWords where Self: ~Copyable {
     /// Canonne, Kamath, Steinke, "The discrete Gaussian for differential privacy" (2020), Algorithm 1: for x in 0 ... 1
     /// the first k at which a coin of probability x / k shows false is odd with probability exp(−x). A larger x is split
     /// into ones and a rest. The coin x / k is the conjunction of a coin x and a coin 1 / k, so that no product of
-    /// denominators is ever formed.
+    /// denominators is ever formed (docs/proofs/rational-discrete-gaussian.md, §2).
     ///
     /// - Parameter denominator: at least 1.
     package mutating func bernoulli(expMinus numerator: UInt128, over denominator: UInt128) -> Bool {

@@ -4,7 +4,7 @@ extension RandomWords where Self: ~Copyable {
     /// A whole number that is uniform on 0 ..< `bound`, exactly.
     ///
     /// Lemire, "Fast random integer generation in an interval" (2019): the high half of word × bound, where the low half
-    /// is redrawn below 2^64 mod bound.
+    /// is redrawn below 2^64 mod bound (docs/proofs/rational-discrete-gaussian.md, §1).
     ///
     /// - Parameter bound: at least 1.
     @inlinable

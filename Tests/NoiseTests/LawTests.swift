@@ -5,7 +5,8 @@ import Randomness
 import TestKit
 import Testing
 
-/// Both samplers against the closed form of the law, with fixed seeds; false-alarm rate 1e-6 a test.
+/// Both samplers of the discrete Gaussian against the closed form of the law, with fixed seeds; false-alarm rate 1e-6 a
+/// test. What the tests catch is shown here and in `PowerTests`.
 @Suite struct LawTests {
     /// A mechanism with its σ, and how many samples show a deviation that is 2 % off.
     struct Case: Sendable, CustomTestStringConvertible {
@@ -23,7 +24,7 @@ import Testing
                     count: LongTests.scaled(300_000)
                 )
             }
-                + [1, 7, 15625].map {
+                + [1, 7, 15625, 1 << 34].map {
                     Case(noise: try DiscreteGaussian(multiple: $0), count: LongTests.scaled(1_000_000))
                 }
         } catch {
@@ -41,8 +42,10 @@ import Testing
         let sigma = test.noise.standardDeviation
         let bins = Bins(sigma: sigma)
         let counts = bins.counts(samples(test, seed: 11))
-        let fit = ChiSquareTest(counts: counts, probabilities: bins.discreteGaussian(sigma: sigma))
+        let law = bins.discreteGaussian(sigma: sigma)
+        let fit = ChiSquareTest(counts: counts, probabilities: law)
         #expect(fit.passes, "chi^2 = \(fit.statistic) with \(fit.degrees) degrees, tail \(fit.tail)")
+        #expect(KolmogorovSmirnovTest(counts: counts, probabilities: law).passes)
         // Power: the same samples do not pass for a σ that is 2 % larger or smaller.
         #expect(!ChiSquareTest(counts: counts, probabilities: bins.discreteGaussian(sigma: sigma * 1.02)).passes)
         #expect(!ChiSquareTest(counts: counts, probabilities: bins.discreteGaussian(sigma: sigma / 1.02)).passes)
@@ -71,6 +74,14 @@ import Testing
         #expect(abs(variance - test.noise.variance) < bound * error)
     }
 
+    /// Samples come in no order: neither signs nor large magnitudes cling together.
+    @Test(arguments: cases)
+    func runs(test: Case) {
+        let samples = samples(test, seed: 14)
+        #expect(RunsTest.signs(samples).passes)
+        #expect(RunsTest.magnitudes(samples, above: test.noise.standardDeviation).passes)
+    }
+
     @Test func theTwoSamplersAgree() throws {
         let table = try DiscreteGaussian(multiple: 1)
         let rational = try RationalDiscreteGaussian(varianceNumerator: 4096, varianceDenominator: 1)
@@ -82,16 +93,5 @@ import Testing
         let wider = try RationalDiscreteGaussian(varianceNumerator: 4264, varianceDenominator: 1)
         let others = bins.counts(filled(wider, 400_000, &first))
         #expect(!ChiSquareTest(counts: counts, against: others).passes)
-    }
-
-    /// Values of secret streams of two workers do not correlate.
-    @Test func workersAreIndependent() throws {
-        let noise = try DiscreteGaussian(multiple: 1000)
-        let count = 100_000
-        var first = SecretStream(.noise, worker: 0)
-        var second = SecretStream(.noise, worker: 1)
-        let products = zip(filled(noise, count, &first), filled(noise, count, &second)).map { Double($0) * Double($1) }
-        let score = products.reduce(0, +) / (noise.variance * Double(count).squareRoot())
-        #expect(abs(score) < Statistics.normalQuantile(upperTail: Statistics.falseAlarmRate / 2))
     }
 }

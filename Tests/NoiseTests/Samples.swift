@@ -73,4 +73,19 @@ struct Bins {
             return low > 0 ? (erfc(low) - erfc(high)) / 2 : (erfc(-high) - erfc(-low)) / 2
         }
     }
+
+    /// The Skellam law's mass of every bin, as the convolution of two Poisson laws of mean μ/2.
+    func skellam(variance: Double) -> [Double] {
+        let mean = variance / 2
+        // Twelve deviations and the twelve that small means need leave out less than 10⁻²⁰.
+        let reach = Int(12 * mean.squareRoot()) + 24
+        let first = max(0, Int(mean) - reach)
+        let poisson = (first...Int(mean) + reach).map { exp(Double($0) * log(mean) - mean - lgamma(Double($0 + 1))) }
+        let law = poisson.indices.map { shift in
+            zip(poisson, poisson.dropFirst(shift)).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+        return (0..<count).map { bin in
+            (start(bin)..<start(bin + 1)).reduce(0) { $0 + (abs($1) < law.count ? law[abs($1)] : 0) }
+        }
+    }
 }

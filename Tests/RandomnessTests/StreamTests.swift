@@ -77,26 +77,7 @@ import Testing
         #expect(seen.count == 5000)
     }
 
-    /// Bits of secret streams: every bit position is fair, and no two workers correlate.
-    @Test func workersAreIndependent() {
-        let workers = 6
-        let count = 20_000
-        let samples = (0..<workers).map { worker in
-            var stream = SecretStream(.noise, worker: worker)
-            return (0..<count).map { _ in stream.unitDouble() - 0.5 }
-        }
-        let pairs = workers * (workers - 1) / 2
-        let bound = Statistics.normalQuantile(upperTail: Statistics.falseAlarmRate / Double(2 * pairs))
-        for first in 0..<workers {
-            for second in 0..<first {
-                let product = zip(samples[first], samples[second]).reduce(0) { $0 + $1.0 * $1.1 }
-                // The variance of one product is (1/12)².
-                let score = product * 12 / Double(count).squareRoot()
-                #expect(abs(score) < bound)
-            }
-        }
-    }
-
+    /// Every bit position is fair.
     @Test func secretBitsAreFair() {
         var stream = SecretStream(.test)
         let count = 20_000
