@@ -82,6 +82,7 @@ package final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     /// Sets every element to `value`.
     @inlinable
     package func fill(_ value: Element) {
-        unsafe base.update(repeating: value, count: count)
+        // A loop: `update(repeating:)` goes through the type's witness table, an element at a time.
+        for index in 0..<count { unsafe base[index] = value }
     }
 }

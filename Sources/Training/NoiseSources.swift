@@ -58,7 +58,7 @@ package final class NoiseSources {
         func draw(_ count: Int, _ mechanism: any NoiseMechanism, _ body: (Span<Int64>) -> Void) {
             values.write(0..<count) { mechanism.fill(&$0, from: &stream, by: &words) }
             values.read(0..<count, body)
-            values.fill(0)
+            values.clear(0..<count)
         }
     }
 }
