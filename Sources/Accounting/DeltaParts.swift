@@ -10,7 +10,7 @@ package struct DeltaParts: Hashable, Sendable, Codable {
     package let sampler: Double
     /// The probability that a randomised rounding breaks the sensitivity bound, over all steps.
     package let rounding: Double
-    /// The transfer from the discrete to the continuous Gaussian; 0 for RDP, which carries it in the divergence.
+    /// The transfer from discrete to continuous noise; 0 for RDP, which carries it in the divergence.
     package let transfer: Double
     /// The discrete Fourier transform's truncation and wrap-around; 0 for RDP.
     package let fft: Double
@@ -32,6 +32,30 @@ package struct DeltaParts: Hashable, Sendable, Codable {
         self.rounding = rounding
         self.transfer = transfer
         self.fft = fft
+    }
+
+    /// Label and value of each item that is not zero.
+    package var rows: [(label: String, value: String)] {
+        [
+            ("accountant", accountant), ("sampler", sampler), ("rounding", rounding), ("transfer", transfer),
+            ("fft", fft),
+        ]
+        .filter { $0.1 > 0 }
+        .map { ("delta: \($0.0)", "\($0.1)") }
+    }
+
+    /// The items of an accounted epsilon's delta, which the transform's and the transfer's are part of, and the others.
+    package init(_ accounted: AccountedEpsilon, sampler: Double, rounding: Double = 0) {
+        let others = DirectedRounding.addUp(accounted.fft, accounted.transfer)
+        // Three units in the last place below, so that the total, which rounds up, stays at most delta.
+        let rest = others > 0 ? (accounted.delta - others).nextDown.nextDown.nextDown : accounted.delta
+        self.init(
+            accountant: max(0, rest),
+            sampler: sampler,
+            rounding: rounding,
+            transfer: accounted.transfer,
+            fft: accounted.fft
+        )
     }
 
     /// How far the noise really drawn lies from the ideal law.
@@ -79,8 +103,8 @@ package struct DeltaParts: Hashable, Sendable, Codable {
     /// Splits `delta`: the sampler gets (1 + e^epsilon) times its distance and the accountant the rest.
     ///
     /// M within distance t of a mechanism that is (epsilon, d)-DP is (epsilon, d + (1 + e^epsilon) t)-DP. Epsilon
-    /// depends on the accountant's rest, so the sampler's item is set aside at twice its need and checked at the
-    /// epsilon that results.
+    /// depends on the accountant's rest, so the sampler's item is set aside first and checked at the epsilon that
+    /// results.
     /// - Parameters:
     ///   - delta: the delta asked for, in (0, 1).
     ///   - sampler: nil where no sampler is involved.
@@ -98,20 +122,21 @@ package struct DeltaParts: Hashable, Sendable, Codable {
         func need(_ epsilon: Double) -> Double { sampler?.deltaItem(epsilon: epsilon) ?? 0 }
         guard need(0) > 0 || rounding > 0 else {
             let accounted = try account(delta)
-            return (DeltaParts(accountant: delta), accounted)
+            return (DeltaParts(accounted, sampler: 0, rounding: 0), accounted)
         }
-        var epsilon = try account(delta).epsilon
+        // The first reserve is too small to be seen in epsilon and nearly always enough.
+        var item = max(2 * need(0), delta * 0x1p-40)
         while true {
-            let item = 2 * need(epsilon)
             let taken = DirectedRounding.addUp(item, rounding)
             // Two units in the last place below, so that the total, which rounds up twice, stays at most delta.
             let rest = (delta - taken).nextDown.nextDown - 4 * delta.ulp
             guard taken < delta, rest > 0 else { throw .deltaExhausted(asked: delta, taken: taken) }
             let accounted = try account(rest)
-            if need(accounted.epsilon) <= item {
-                return (DeltaParts(accountant: rest, sampler: item, rounding: rounding), accounted)
+            let needed = need(accounted.epsilon)
+            if needed <= item {
+                return (DeltaParts(accounted, sampler: min(item, 2 * needed), rounding: rounding), accounted)
             }
-            epsilon = accounted.epsilon
+            item = 2 * needed
         }
     }
 }

@@ -40,7 +40,9 @@ package struct NoisePlan: Hashable, Sendable {
 
     /// The noise multiplier really used, rounded down: sqrt(h sigma^2 - 9) / B, and sigma / B for one source.
     package var noiseMultiplier: Double {
-        NoiseStep.noiseMultiplier(shares: shares, sigma: sigma, sensitivity: DirectedRounding.atLeast(bound))
+        let sensitivity = DirectedRounding.atLeast(bound)
+        guard shares > 1 else { return DirectedRounding.divideDown(sigma, sensitivity) }
+        return NoiseStep.transferred(shares: shares, sigma: sigma, sensitivity: sensitivity) ?? 0
     }
 
     private static let maximumMultiple: UInt64 = 1 << 34

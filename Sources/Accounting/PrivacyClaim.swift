@@ -25,11 +25,11 @@ package struct PrivacyClaim: Hashable, Sendable, Codable {
     package let adjacency: Adjacency
     /// The sampling that happened, in words: the sampler says it.
     package let sampling: String
-    /// For example `RDP, integer orders`.
-    package let accountant: String
-    package let conversion: Conversion
-    /// The Rényi order that gave epsilon.
-    package let order: Int
+    package let accountant: Accountant
+    /// Nil where the accountant needs none.
+    package let conversion: Conversion?
+    /// The Rényi order that gave epsilon; nil where the accountant has none.
+    package let order: Double?
     /// Against whom the claim holds.
     package let adversary: Adversary
     /// Whether the noise came from the operating system's keyed stream, never from a seed.
@@ -45,7 +45,6 @@ package struct PrivacyClaim: Hashable, Sendable, Codable {
         unit: PrivacyUnit,
         adjacency: Adjacency = .addRemoveOne,
         sampling: String,
-        accountant: String = "RDP, integer orders",
         adversary: Adversary,
         noiseSecure: Bool,
         assumptions: [String] = []
@@ -53,7 +52,7 @@ package struct PrivacyClaim: Hashable, Sendable, Codable {
         guard accounted.epsilon.isFinite, accounted.epsilon >= 0 else {
             throw .invalid("epsilon", accounted.epsilon, "a finite number, at least 0")
         }
-        guard delta < 1, delta >= deltaParts.total, deltaParts.accountant >= accounted.delta else {
+        guard delta < 1, delta >= deltaParts.total, delta >= accounted.delta else {
             throw .invalid("delta", delta, "below 1 and at least the sum of its items, \(deltaParts.total)")
         }
         self.epsilon = accounted.epsilon
@@ -62,9 +61,9 @@ package struct PrivacyClaim: Hashable, Sendable, Codable {
         self.unit = unit
         self.adjacency = adjacency
         self.sampling = sampling
-        self.accountant = accountant
-        self.conversion = accounted.conversion
-        self.order = accounted.order
+        accountant = accounted.accountant
+        conversion = accounted.conversion
+        order = accounted.order
         self.adversary = adversary
         self.noiseSecure = noiseSecure
         self.assumptions = assumptions
@@ -75,8 +74,12 @@ extension PrivacyClaim: CustomStringConvertible {
     /// One line that can stand alone; epsilon is rounded up to four decimals.
     package var description: String {
         "epsilon \(epsilon.roundedUp(decimals: 4)) at delta \(delta) per \(unit.rawValue) (\(adjacency.rawValue), "
-            + "\(sampling); \(accountant), \(conversion.rawValue) conversion, order \(order); "
+            + "\(sampling); \(accountant.title)\(conversionText); "
             + "\(noiseSecure ? "secure noise" : "NOISE NOT SECURE")), against \(adversary.explanation)"
+    }
+
+    private var conversionText: String {
+        (conversion.map { ", \($0.rawValue) conversion" } ?? "") + (order.map { ", order \($0.shortOrder)" } ?? "")
     }
 
     /// Label and value pairs for a table.
@@ -84,18 +87,21 @@ extension PrivacyClaim: CustomStringConvertible {
         [
             ("epsilon", "\(epsilon.roundedUp(decimals: 4))"),
             ("delta", "\(delta)"),
-            (
-                "delta items",
-                "accountant \(deltaParts.accountant), sampler \(deltaParts.sampler), rounding \(deltaParts.rounding), "
-                    + "transfer \(deltaParts.transfer), fft \(deltaParts.fft)"
-            ),
+        ] + deltaParts.rows + [
             ("holds against", adversary.explanation),
             ("unit", unit.rawValue),
             ("adjacency", adjacency.rawValue),
             ("sampling", sampling),
-            ("accountant", "\(accountant), order \(order)"),
-            ("conversion", conversion.rawValue),
+            ("accountant", accountant.title + conversionText),
             ("noise secure", noiseSecure ? "yes" : "NO"),
         ] + assumptions.map { ("assumes", $0) }
+    }
+}
+
+extension Double {
+    /// A Rényi order for people: whole where it is whole, else with two decimals.
+    package var shortOrder: String {
+        if let whole = Int(exactly: self) { return "\(whole)" }
+        return "\((self * 100).rounded() / 100)"
     }
 }

@@ -43,6 +43,38 @@ extension PrivacyEvent {
                 encoder.append(Int64(part.count))
                 part.event.encode(into: &encoder)
             }
+        case .skellam(let variance, let l1, let l2):
+            encoder.append(UInt8(6))
+            encoder.append(variance)
+            encoder.append(l1)
+            encoder.append(l2)
+        case .truncatedPoisson(let rate, let population, let capacity, let event):
+            encoder.append(UInt8(7))
+            encoder.append(rate)
+            encoder.append(Int64(population))
+            encoder.append(Int64(capacity))
+            event.encode(into: &encoder)
+        case .clientsThenExamples(let clientRate, let exampleRate, let event):
+            encoder.append(UInt8(8))
+            encoder.append(clientRate)
+            encoder.append(exampleRate)
+            event.encode(into: &encoder)
+        case .boundedParticipation(let rounds, let participations, let separation, let event):
+            encoder.append(UInt8(9))
+            encoder.append(Int64(rounds))
+            encoder.append(Int64(participations))
+            encoder.append(Int64(separation))
+            event.encode(into: &encoder)
+        case .treeAggregation(let noiseMultiplier, let leaves):
+            encoder.append(UInt8(10))
+            encoder.append(noiseMultiplier)
+            encoder.append(Int64(leaves))
+        case .bandedMatrix(let noiseMultiplier, let iterations, let bands, let rate):
+            encoder.append(UInt8(11))
+            encoder.append(noiseMultiplier)
+            encoder.append(Int64(iterations))
+            encoder.append(Int64(bands))
+            encoder.append(rate)
         }
     }
 
@@ -71,6 +103,41 @@ extension PrivacyEvent {
                 parts.append(Repeated(try PrivacyEvent(from: &decoder, depth: depth + 1), count: repetitions))
             }
             self = .composed(parts)
+        case 6:
+            self = .skellam(variance: try decoder.double(), l1: try decoder.double(), l2: try decoder.double())
+        case 7:
+            let rate = try decoder.double()
+            let population = Int(try decoder.integer(Int64.self))
+            let capacity = Int(try decoder.integer(Int64.self))
+            let event = try PrivacyEvent(from: &decoder, depth: depth + 1)
+            self = .truncatedPoisson(rate: rate, population: population, capacity: capacity, event: event)
+        case 8:
+            let clientRate = try decoder.double()
+            let exampleRate = try decoder.double()
+            let event = try PrivacyEvent(from: &decoder, depth: depth + 1)
+            self = .clientsThenExamples(clientRate: clientRate, exampleRate: exampleRate, event: event)
+        case 9:
+            let rounds = Int(try decoder.integer(Int64.self))
+            let participations = Int(try decoder.integer(Int64.self))
+            let separation = Int(try decoder.integer(Int64.self))
+            self = .boundedParticipation(
+                rounds: rounds,
+                participations: participations,
+                minimumSeparation: separation,
+                event: try PrivacyEvent(from: &decoder, depth: depth + 1)
+            )
+        case 10:
+            self = .treeAggregation(
+                noiseMultiplier: try decoder.double(),
+                leaves: Int(try decoder.integer(Int64.self))
+            )
+        case 11:
+            self = .bandedMatrix(
+                noiseMultiplier: try decoder.double(),
+                iterations: Int(try decoder.integer(Int64.self)),
+                bands: Int(try decoder.integer(Int64.self)),
+                rate: try decoder.double()
+            )
         default:
             throw decoder.malformed("unknown event tag")
         }

@@ -13,14 +13,18 @@ extension PrivacyEvent {
     /// neither is its distance from the ideal law.
     package var discreteNoise: [DiscreteNoise] {
         switch self {
-        case .gaussian:
+        case .gaussian, .skellam, .treeAggregation, .bandedMatrix:
             return []
         case .discreteGaussian(let sigma, _):
             return [DiscreteNoise(sigma: sigma, samples: 1)]
         case .sumOfDiscreteGaussians(let shares, let sigma, _):
             return [DiscreteNoise(sigma: sigma, samples: shares)]
-        case .poissonSampled(_, let event):
+        case .poissonSampled(_, let event), .truncatedPoisson(_, _, _, let event),
+            .clientsThenExamples(_, _, let event):
             return event.discreteNoise
+        case .boundedParticipation(let rounds, _, _, let event):
+            // Of the rounds in which the unit takes no part, the noise still has to be the ideal one.
+            return PrivacyEvent.composed([Repeated(event, count: max(0, rounds))]).discreteNoise
         case .composed(let parts):
             var order: [Double] = []
             var samples: [Double: Int] = [:]

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+
 extension PrivacyEvent {
     /// The noise multipliers for which the arithmetic is bounded; far wider than any useful one.
     package static let noiseMultiplierRange = 1e-6...1e15
@@ -13,28 +15,45 @@ extension PrivacyEvent {
 
 /// One additive-noise step on a query of known sensitivity, reduced to a continuous Gaussian.
 struct NoiseStep {
-    /// Rounded down.
+    /// The multiplier that bounds the divergence at integer orders, sampled or not; rounded down.
     let noiseMultiplier: Double
-    /// What the reduction adds to the divergence at each order, rounded up.
+    /// The multiplier of the continuous Gaussian of which the release is post-processing, up to `slack` (transfer
+    /// theorem); rounded down. Nil where the noise is too narrow for it.
+    let transferredMultiplier: Double?
+    /// What either reduction adds to the divergence at each order, rounded up; the logarithm of a density ratio too. At
+    /// integer orders the reduction of a single discrete Gaussian is exact.
     let slack: Double
+    private let isSum: Bool
 
-    init(noiseMultiplier: Double, slack: Double = 0, event: PrivacyEvent) throws(AccountingError) {
+    init(
+        noiseMultiplier: Double,
+        transferredMultiplier: Double?,
+        slack: Double = 0,
+        event: PrivacyEvent
+    ) throws(AccountingError) {
         guard PrivacyEvent.noiseMultiplierRange.contains(noiseMultiplier) else {
             throw .invalid("noise multiplier of \(event)", noiseMultiplier, "a number in 1e-6...1e15")
         }
         self.noiseMultiplier = noiseMultiplier
+        self.transferredMultiplier = transferredMultiplier
         self.slack = slack
+        if case .sumOfDiscreteGaussians(let shares, _, _) = event { isSum = shares > 1 } else { isSum = false }
     }
 
     /// The step of an event that is neither sampled nor composed; nil for those.
     init?(_ event: PrivacyEvent) throws(AccountingError) {
         switch event {
         case .gaussian(let noiseMultiplier):
-            try self.init(noiseMultiplier: noiseMultiplier, event: event)
+            try self.init(noiseMultiplier: noiseMultiplier, transferredMultiplier: noiseMultiplier, event: event)
         case .discreteGaussian(let sigma, let sensitivity):
             try NoiseStep.check(sigma: sigma, sensitivity: sensitivity)
-            let noiseMultiplier = NoiseStep.noiseMultiplier(shares: 1, sigma: sigma, sensitivity: sensitivity)
-            try self.init(noiseMultiplier: noiseMultiplier, event: event)
+            try self.init(
+                noiseMultiplier: DirectedRounding.divideDown(sigma, sensitivity),
+                transferredMultiplier: NoiseStep.transferred(shares: 1, sigma: sigma, sensitivity: sensitivity),
+                // 2^40 * 2.9e-77, rounded up.
+                slack: 3.2e-65,
+                event: event
+            )
         case .sumOfDiscreteGaussians(let shares, let sigma, let sensitivity):
             try NoiseStep.check(sigma: sigma, sensitivity: sensitivity)
             guard (1...PrivacyEvent.maximumShares).contains(shares) else {
@@ -43,23 +62,36 @@ struct NoiseStep {
             guard sigma >= PrivacyEvent.smallestShareSigma else {
                 throw .invalid("sigma of a noise share", sigma, "at least 3 grid units, or a finer grid")
             }
-            let noiseMultiplier = NoiseStep.noiseMultiplier(shares: shares, sigma: sigma, sensitivity: sensitivity)
-            // 2 * 2^40 * (2 * shares * 5.4e-39 + 2.9e-77), rounded up.
-            let slack = shares == 1 ? 0 : Double(shares) * 2.4e-26
-            try self.init(noiseMultiplier: noiseMultiplier, slack: slack, event: event)
-        case .poissonSampled, .composed:
+            let total = Double(shares).squareRoot() * sigma * (1 - 4 * DirectedRounding.unit)
+            try self.init(
+                noiseMultiplier: DirectedRounding.divideDown(shares == 1 ? sigma : total, sensitivity),
+                transferredMultiplier: NoiseStep.transferred(shares: shares, sigma: sigma, sensitivity: sensitivity),
+                // 2 * 2^40 * (2 * shares * 5.4e-39 + 2.9e-77), rounded up.
+                slack: shares == 1 ? 3.2e-65 : Double(shares) * 2.4e-26,
+                event: event
+            )
+        case .treeAggregation(let noiseMultiplier, let leaves):
+            guard leaves >= 1, leaves < 1 << 40 else { throw .invalid("leaves of a tree", leaves, "1...2^40") }
+            // A leaf's path has ceil(log2(leaves + 1)) nodes: an L2 sensitivity of the root of that.
+            let nodes = Double(Int.bitWidth - leaves.leadingZeroBitCount)
+            let single = noiseMultiplier / nodes.squareRoot() * (1 - 4 * DirectedRounding.unit)
+            try self.init(noiseMultiplier: single, transferredMultiplier: single, event: event)
+        case .skellam, .poissonSampled, .truncatedPoisson, .clientsThenExamples, .boundedParticipation, .bandedMatrix,
+            .composed:
             return nil
         }
     }
 
-    /// The multiplier of the continuous Gaussian that accounts for the noise, rounded down: sigma / sensitivity for one
-    /// share, which is exact at integer orders, and sqrt(shares sigma^2 - 9) / sensitivity for more (transfer theorem).
-    static func noiseMultiplier(shares: Int, sigma: Double, sensitivity: Double) -> Double {
-        if shares == 1 { return DirectedRounding.divideDown(sigma, sensitivity) }
-        // At least 9 is left of at least 18, so the difference errs by 5 units of 2^-53 relative, the root and the
-        // quotient together by less than 5.
-        let variance = Double(shares) * sigma * sigma - 9
-        return variance.squareRoot() / sensitivity * (1 - 8 * DirectedRounding.unit)
+    /// sqrt(shares sigma^2 - 9) / sensitivity, rounded down; nil unless sigma > 3, or the result is no multiplier.
+    static func transferred(shares: Int, sigma: Double, sensitivity: Double) -> Double? {
+        guard sigma > 3 || (shares > 1 && sigma >= 3) else { return nil }
+        // The product errs by 2 units of 2^-53, the difference by 2 of the product and 1 of its own: relative to the
+        // difference less where that is larger; the root halves it, the quotient adds one.
+        let product = Double(shares) * sigma * sigma * (1 - 4 * DirectedRounding.unit)
+        let variance = product - 9
+        guard variance > 0 else { return nil }
+        let multiplier = variance.squareRoot() / sensitivity * (1 - 8 * DirectedRounding.unit)
+        return PrivacyEvent.noiseMultiplierRange.contains(multiplier) ? multiplier : nil
     }
 
     private static func check(sigma: Double, sensitivity: Double) throws(AccountingError) {
@@ -71,40 +103,102 @@ struct NoiseStep {
 
     func curve(rate: Double) -> RenyiCurve {
         let curve = CurveCache.curve(rate: rate, noiseMultiplier: noiseMultiplier)
-        guard slack > 0, rate > 0 else { return curve }
+        guard isSum, rate > 0 else { return curve }
         return RenyiCurve(divergences: curve.divergences.map { DirectedRounding.addUp($0, slack) })
+    }
+}
+
+extension PrivacyEvent {
+    /// The same guarantee by the elementary events: a bounded participation is so many rounds in a row, since what a unit
+    /// does not take part in says nothing about it; a banded factorisation is a sampled step for each turn of a group.
+    var elementary: PrivacyEvent {
+        get throws(AccountingError) {
+            switch self {
+            case .boundedParticipation(let rounds, let participations, let separation, let event):
+                guard rounds >= 0 else { throw .invalid("number of rounds", rounds, "at least 0") }
+                guard participations >= 0 else { throw .invalid("participations", participations, "at least 0") }
+                guard separation >= 1 else { throw .invalid("minimum separation", separation, "at least 1") }
+                let fitting = rounds / separation + (rounds % separation == 0 ? 0 : 1)
+                return .composed([Repeated(event, count: min(participations, fitting))])
+            case .bandedMatrix(let noiseMultiplier, let iterations, let bands, let rate):
+                guard iterations >= 1 else { throw .invalid("number of iterations", iterations, "at least 1") }
+                guard bands >= 1 else { throw .invalid("number of bands", bands, "at least 1") }
+                let turns = iterations / bands + (iterations % bands == 0 ? 0 : 1)
+                let step = PrivacyEvent.gaussian(noiseMultiplier: noiseMultiplier)
+                return .composed([Repeated(.poissonSampled(rate: rate, event: step), count: turns)])
+            default:
+                return self
+            }
+        }
+    }
+
+    static func check(rate: Double) throws(AccountingError) {
+        guard rate >= 0, rate <= 1, rate.sign == .plus else {
+            throw .invalid("sampling rate", rate, "a number in [0, 1]")
+        }
     }
 }
 
 extension RenyiCurve {
     /// The curve of an event.
     ///
-    /// Poisson sampling is covered for a single additive-noise step; of a sampled or a composed event it is refused.
+    /// Sampling is covered for a single additive-noise step; of a sampled or a composed event it is refused.
     package init(_ event: PrivacyEvent) throws(AccountingError) {
         if let step = try NoiseStep(event) {
             self = step.curve(rate: 1)
             return
         }
-        switch event {
+        switch try event.elementary {
+        case .skellam(let variance, let l1, let l2):
+            self.init(divergences: try SkellamRenyi(variance: variance, l1: l1, l2: l2).divergences)
         case .poissonSampled(let rate, let inner):
-            guard rate >= 0, rate <= 1, rate.sign == .plus else {
-                throw .invalid("sampling rate", rate, "a number in [0, 1]")
-            }
-            guard let step = try NoiseStep(inner) else {
-                throw .unsupportedEvent(
-                    event: event.description,
-                    reason: "Poisson sampling is accounted for one additive-noise release"
-                )
-            }
-            self = step.curve(rate: rate)
+            self = try RenyiCurve.sampled(rate: rate, inner)
+        case .clientsThenExamples(let clientRate, let exampleRate, let inner):
+            try PrivacyEvent.check(rate: clientRate)
+            self = try RenyiCurve.sampled(rate: exampleRate, inner).mixed(rate: clientRate)
         case .composed(let parts):
             self.init()
             for part in parts {
                 guard part.count >= 0 else { throw .invalid("number of repetitions", part.count, "at least 0") }
                 compose(try RenyiCurve(part.event), count: part.count)
             }
-        case .gaussian, .discreteGaussian, .sumOfDiscreteGaussians:
-            preconditionFailure("a noise step is accounted above")
+        case .truncatedPoisson:
+            throw .unsupportedEvent(event: event.description, reason: "RDP has no bound for cut batches; use pld")
+        default:
+            throw .unsupportedEvent(event: event.description, reason: "RDP has no bound for it")
         }
+    }
+
+    private static func sampled(rate: Double, _ inner: PrivacyEvent) throws(AccountingError) -> RenyiCurve {
+        try PrivacyEvent.check(rate: rate)
+        if case .skellam(let variance, let l1, let l2) = inner {
+            let skellam = try SkellamRenyi(variance: variance, l1: l1, l2: l2)
+            return RenyiCurve(divergences: skellam.divergences(rate: rate))
+        }
+        guard let step = try NoiseStep(inner) else {
+            throw .unsupportedEvent(
+                event: PrivacyEvent.poissonSampled(rate: rate, event: inner).description,
+                reason: "Poisson sampling is accounted for one additive-noise release"
+            )
+        }
+        return step.curve(rate: rate)
+    }
+
+    /// The curve where, with probability 1 - `rate`, nothing depends on the unit, and it is seen which happened:
+    /// e^((a-1) D) = (1 - rate) + rate e^((a-1) D_inner), rounded up.
+    private func mixed(rate: Double) -> RenyiCurve {
+        guard rate < 1 else { return self }
+        let unit = DirectedRounding.unit
+        return RenyiCurve(
+            divergences: zip(SampledGaussian.orders, divergences).map { order, divergence in
+                guard rate > 0, divergence > 0 else { return 0 }
+                let exponent = Double(order - 1) * divergence
+                guard exponent.isFinite else { return .infinity }
+                // Beyond 600, 1 is far below the last place.
+                let logMoment = exponent < 600 ? log1p(rate * expm1(exponent)) : exponent + log(rate)
+                let error = unit * (16 + 4 * exponent + 4 * abs(log(rate)))
+                return max(0, (logMoment * (1 + error) + (exponent < 600 ? 0 : error)) / Double(order - 1)).nextUp
+            }
+        )
     }
 }

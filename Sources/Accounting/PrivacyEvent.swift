@@ -14,6 +14,25 @@ package indirect enum PrivacyEvent: Hashable, Sendable, Codable {
     case sumOfDiscreteGaussians(shares: Int, sigma: Double, sensitivity: Double)
     /// Every record takes part independently with probability `rate`, then `event`.
     case poissonSampled(rate: Double, event: PrivacyEvent)
+    /// Skellam noise of the given variance on an integer query of L1 sensitivity `l1` and L2 sensitivity `l2`. Sums of
+    /// independent Skellam noise are Skellam noise of the summed variance.
+    case skellam(variance: Double, l1: Double, l2: Double)
+    /// Poisson sampling of a data set of `population` records, of which a batch keeps at most `capacity`, chosen
+    /// uniformly; then `event`.
+    case truncatedPoisson(rate: Double, population: Int, capacity: Int, event: PrivacyEvent)
+    /// A client takes part with probability `clientRate`, which may be seen; each of its records then with probability
+    /// `exampleRate`; then `event`. Never one sampling at the product of the rates.
+    case clientsThenExamples(clientRate: Double, exampleRate: Double, event: PrivacyEvent)
+    /// Of `rounds` rounds of `event` a unit takes part in at most `participations`, with at least `minimumSeparation`
+    /// rounds from one to the next; in which ones, nobody samples.
+    case boundedParticipation(rounds: Int, participations: Int, minimumSeparation: Int, event: PrivacyEvent)
+    /// Tree aggregation (Kairouz et al. 2021, arXiv 2103.00039), each node's noise `noiseMultiplier` times the sensitivity:
+    /// a unit takes part once in a tree, of which the largest has `leaves` leaves. A unit's absence is its zeroing out.
+    case treeAggregation(noiseMultiplier: Double, leaves: Int)
+    /// Banded matrix factorisation (Choquette-Choo et al. 2023, arXiv 2306.08153): `iterations` steps with a strategy matrix
+    /// of `bands` bands whose columns have norm at most 1; records lie in `bands` groups, and within the group whose turn
+    /// it is each takes part with probability `rate`.
+    case bandedMatrix(noiseMultiplier: Double, iterations: Int, bands: Int, rate: Double)
     /// All of these, each so many times, chosen adaptively. Empty: nothing was released.
     case composed([Repeated])
 
@@ -39,7 +58,12 @@ package indirect enum PrivacyEvent: Hashable, Sendable, Codable {
         switch self {
         case .gaussian: nil
         case .discreteGaussian(_, let sensitivity), .sumOfDiscreteGaussians(_, _, let sensitivity): sensitivity
-        case .poissonSampled(_, let event): event.smallestSensitivity
+        case .skellam(_, _, let sensitivity): sensitivity
+        case .poissonSampled(_, let event), .truncatedPoisson(_, _, _, let event),
+            .clientsThenExamples(_, _, let event),
+            .boundedParticipation(_, _, _, let event):
+            event.smallestSensitivity
+        case .treeAggregation, .bandedMatrix: nil
         case .composed(let parts): parts.compactMap(\.event.smallestSensitivity).min()
         }
     }
@@ -57,6 +81,19 @@ extension PrivacyEvent: CustomStringConvertible {
             "sum of \(shares) discrete Gaussians (sigma \(sigma) each, sensitivity \(sensitivity) grid units)"
         case .poissonSampled(let rate, let event):
             "Poisson sampling (rate \(rate)) of \(event)"
+        case .skellam(let variance, let l1, let l2):
+            "Skellam (variance \(variance), L1 sensitivity \(l1), L2 sensitivity \(l2) grid units)"
+        case .truncatedPoisson(let rate, let population, let capacity, let event):
+            "Poisson sampling (rate \(rate)) of \(population) records, cut to \(capacity), of \(event)"
+        case .clientsThenExamples(let clientRate, let exampleRate, let event):
+            "sampling of clients (rate \(clientRate)), then of examples (rate \(exampleRate)), of \(event)"
+        case .boundedParticipation(let rounds, let participations, let separation, let event):
+            "at most \(participations) of \(rounds) rounds, at least \(separation) apart, of \(event)"
+        case .treeAggregation(let noiseMultiplier, let leaves):
+            "tree aggregation over \(leaves) steps (noise multiplier \(noiseMultiplier))"
+        case .bandedMatrix(let noiseMultiplier, let iterations, let bands, let rate):
+            "banded matrix factorisation (\(iterations) iterations, \(bands) bands, rate \(rate) within a group, "
+                + "noise multiplier \(noiseMultiplier))"
         case .composed(let parts) where parts.isEmpty:
             "no release"
         case .composed(let parts):

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension RDPAccountant {
-    /// Calibration stops when the bracket is this narrow, relative to the noise multiplier.
-    package static let calibrationTolerance = 1e-7
-
     /// The smallest noise multiplier, to a relative 1e-6 from above, for which `steps` Poisson-sampled Gaussian steps
     /// are (epsilon, delta)-DP. The returned value itself satisfies the target.
     /// - Parameters:
@@ -34,37 +31,11 @@ extension RDPAccountant {
                 count: steps
             )
             return zip(orders, curve.divergences).contains { order, divergence in
-                conversion.epsilon(divergence: divergence, order: order, delta: delta) <= target
+                conversion.epsilon(divergence: divergence, order: Double(order), delta: delta) <= target
             }
         }
 
-        let range = PrivacyEvent.noiseMultiplierRange
-        var above = 1.0
-        while !meetsTarget(above) {
-            guard above < range.upperBound else {
-                throw .unreachableTarget(
-                    what: "epsilon \(target) at delta \(delta)",
-                    reason: "no noise multiplier up to 1e15 gives it with orders up to 1024"
-                )
-            }
-            above = min(above * 2, range.upperBound)
-        }
-        var below = above / 2
-        while meetsTarget(below) {
-            guard below > range.lowerBound else {
-                throw .unreachableTarget(
-                    what: "epsilon \(target) at delta \(delta)",
-                    reason: "it needs a noise multiplier below 1e-6, which is no privacy"
-                )
-            }
-            above = below
-            below = max(below / 2, range.lowerBound)
-        }
-        while above - below > calibrationTolerance * below {
-            let middle = (above + below) / 2
-            if meetsTarget(middle) { above = middle } else { below = middle }
-        }
-        return above
+        return try Calibration.least(in: PrivacyEvent.noiseMultiplierRange, where: meetsTarget)
     }
 
     /// The most repetitions of `event` that stay within (epsilon, delta); 0 where one already exceeds it.
@@ -83,7 +54,7 @@ extension RDPAccountant {
             var curve = RenyiCurve()
             curve.compose(step, count: count)
             return zip(orders, curve.divergences).contains { order, divergence in
-                conversion.epsilon(divergence: divergence, order: order, delta: delta) <= target
+                conversion.epsilon(divergence: divergence, order: Double(order), delta: delta) <= target
             }
         }
         guard fits(0) else { return 0 }

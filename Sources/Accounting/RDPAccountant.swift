@@ -38,11 +38,27 @@ package enum RDPAccountant {
         var best = Double.infinity
         var bestOrder = 0
         for (order, divergence) in zip(orders, curve.divergences) {
-            let epsilon = conversion.epsilon(divergence: divergence, order: order, delta: delta)
+            let epsilon = conversion.epsilon(divergence: divergence, order: Double(order), delta: delta)
             if epsilon < best { (best, bestOrder) = (epsilon, order) }
         }
         guard best.isFinite else { throw .noFiniteEpsilon(event: "the composition") }
-        return AccountedEpsilon(epsilon: best, order: bestOrder, delta: delta, conversion: conversion)
+        return AccountedEpsilon(
+            epsilon: best,
+            delta: delta,
+            accountant: .rdp,
+            conversion: conversion,
+            order: Double(bestOrder)
+        )
+    }
+}
+
+extension RDPAccountant {
+    /// The smallest delta over the orders for which `event` is (epsilon, delta)-DP; at most 1.
+    package static func delta(of event: PrivacyEvent, epsilon: Double) throws(AccountingError) -> Double {
+        let curve = try RenyiCurve(event)
+        return zip(orders, curve.divergences).reduce(1) { least, pair in
+            min(least, Conversion.delta(divergence: pair.1, order: Double(pair.0), epsilon: epsilon))
+        }
     }
 }
 

@@ -15,12 +15,11 @@ package enum Conversion: String, Hashable, Sendable, Codable, CaseIterable {
     /// 2 ulp in each logarithm (`docs/proofs/rdp.md`).
     /// - Parameters:
     ///   - divergence: not negative.
-    ///   - order: at least 2.
+    ///   - order: above 1.
     ///   - delta: in (0, 1).
-    package func epsilon(divergence: Double, order: Int, delta: Double) -> Double {
+    package func epsilon(divergence: Double, order alpha: Double, delta: Double) -> Double {
         guard divergence.isFinite else { return .infinity }
         guard divergence > 0 else { return 0 }
-        let alpha = Double(order)
         let value: Double
         let magnitude: Double
         switch self {
@@ -45,20 +44,18 @@ package enum Conversion: String, Hashable, Sendable, Codable, CaseIterable {
     }
 }
 
-/// An epsilon, with everything that says how it was obtained.
-package struct AccountedEpsilon: Hashable, Sendable, Codable {
-    /// Finite and not negative.
-    package let epsilon: Double
-    /// The Rényi order that gave it.
-    package let order: Int
-    /// The delta for which it holds.
-    package let delta: Double
-    package let conversion: Conversion
-
-    package init(epsilon: Double, order: Int, delta: Double, conversion: Conversion) {
-        self.epsilon = epsilon
-        self.order = order
-        self.delta = delta
-        self.conversion = conversion
+extension Conversion {
+    /// The delta of the improved conversion, rounded up: e^((a-1)(D-epsilon)) (1-1/a)^a / (a-1); at most 1.
+    /// - Parameters:
+    ///   - divergence: D, not negative.
+    ///   - order: a, above 1.
+    ///   - epsilon: not negative.
+    static func delta(divergence: Double, order: Double, epsilon: Double) -> Double {
+        guard divergence.isFinite else { return 1 }
+        guard divergence > 0 else { return 0 }
+        let gain = order * log1p(-1 / order) - log(order - 1)
+        let exponent = (order - 1) * (divergence - epsilon)
+        let magnitude = (order - 1) * (divergence + epsilon) + abs(gain) + abs(log(order - 1)) + 1
+        return min(1, exp(exponent + gain + 16 * DirectedRounding.unit * magnitude).nextUp)
     }
 }

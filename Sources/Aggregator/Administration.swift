@@ -95,7 +95,7 @@ public enum Administration {
         lines += [
             "after all rounds, at delta \(first.delta) per \(first.unit.rawValue), \(first.adjacency.rawValue):",
             "  (\(first.sampling);",
-            "  \(first.accountant), \(first.conversion.rawValue) conversion)",
+            "  \(first.accountant.title)\(first.conversion.map { ", \($0.rawValue) conversion" } ?? ""))",
         ]
         lines += plan.adversaries.map { adversary in
             let epsilon = claims.first { $0.adversary == adversary }?.epsilon

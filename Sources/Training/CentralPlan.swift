@@ -34,6 +34,8 @@ package struct CentralConfiguration: Sendable {
     package var memoryLimit: Int?
     /// The most examples in work at one time; nil for what suits the network.
     package var physicalBatch: Int?
+    /// Which accountant's epsilon is claimed; nil for the least of those that cover the run.
+    package var accountant: Accountant?
     /// Seeds the initial parameters and the masks of dropout, and nothing else; public.
     package var seed: UInt64
     /// The rule of the clip factor.
@@ -52,6 +54,7 @@ package struct CentralConfiguration: Sendable {
         workers: Int = 1,
         memoryLimit: Int? = nil,
         physicalBatch: Int? = nil,
+        accountant: Accountant? = nil,
         seed: UInt64 = 0,
         rule: ClipRule = .abadi
     ) {
@@ -67,6 +70,7 @@ package struct CentralConfiguration: Sendable {
         self.workers = workers
         self.memoryLimit = memoryLimit
         self.physicalBatch = physicalBatch
+        self.accountant = accountant
         self.seed = seed
         self.rule = rule
     }
@@ -87,10 +91,10 @@ package struct CentralPlan: Sendable {
     /// The event of one step, sampling included.
     package let event: PrivacyEvent
     package let memory: MemoryPlan
-    /// What the whole run spends, by the improved conversion: the number to report.
+    /// What the whole run spends: the number to report.
     package let claim: PrivacyClaim
-    /// The same by the classic conversion, for comparison with older papers.
-    package let classicClaim: PrivacyClaim
+    /// The same by Rényi divergences, with either conversion, for comparison with papers.
+    package let renyiClaims: [Conversion: PrivacyClaim]
 
     /// q·N, the constant by which sums are divided.
     package var normaliser: Double { sampler.rate * Double(examples) }
@@ -151,7 +155,8 @@ package struct CentralPlan: Sendable {
                 sampler: sampler,
                 steps: steps,
                 delta: configuration.delta,
-                examples: examples
+                examples: examples,
+                accountant: configuration.accountant
             ),
             certificate: certificate
         )
@@ -159,6 +164,6 @@ package struct CentralPlan: Sendable {
         mechanism = spend.mechanism
         event = spend.event
         claim = spend.claim
-        classicClaim = spend.classicClaim
+        renyiClaims = spend.renyiClaims
     }
 }

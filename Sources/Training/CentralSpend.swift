@@ -10,7 +10,7 @@ struct CentralSpend {
     let mechanism: DiscreteGaussian
     let event: PrivacyEvent
     let claim: PrivacyClaim
-    let classicClaim: PrivacyClaim
+    let renyiClaims: [Conversion: PrivacyClaim]
 
     /// How a run samples.
     struct Sampling {
@@ -18,6 +18,8 @@ struct CentralSpend {
         let steps: Int
         let delta: Double
         let examples: Int
+        /// Nil for the least of those that cover the run.
+        let accountant: Accountant?
     }
 
     /// The noise for a target, rounded up to a whole K; with an epsilon as target, the claim is at most that.
@@ -31,7 +33,7 @@ struct CentralSpend {
             try self.init(multiplier: multiplier, sampling: sampling, certificate: certificate)
         case .epsilon(let epsilon):
             var multiplier = try TrainingError.mapping(TrainingError.accounting) { () throws(AccountingError) in
-                try RDPAccountant.noiseMultiplier(
+                try (sampling.accountant ?? .pld).noiseMultiplier(
                     forEpsilon: epsilon,
                     delta: sampling.delta,
                     samplingRate: sampling.sampler.rate,
@@ -64,16 +66,30 @@ struct CentralSpend {
         self.noise = noise
         self.mechanism = mechanism
         event = step
-        claim = try Self.claim(whole, sampling, mechanism, certificate.dimension, .improved)
-        classicClaim = try Self.claim(whole, sampling, mechanism, certificate.dimension, .classic)
+        let release = Release(event: whole, mechanism: mechanism, dimension: certificate.dimension)
+        var renyiClaims: [Conversion: PrivacyClaim] = [:]
+        for conversion in Conversion.allCases {
+            renyiClaims[conversion] = try release.claim(sampling) { (event, delta) throws(AccountingError) in
+                try RDPAccountant.epsilon(of: event, delta: delta, conversion: conversion)
+            }
+        }
+        self.renyiClaims = renyiClaims
+        claim = try release.claim(sampling) { (event, delta) throws(AccountingError) in
+            guard let accountant = sampling.accountant else { return try Accountant.least(of: event, delta: delta) }
+            return try accountant.epsilon(of: event, delta: delta)
+        }
     }
+}
 
-    private static func claim(
-        _ event: PrivacyEvent,
-        _ sampling: Sampling,
-        _ mechanism: DiscreteGaussian,
-        _ dimension: Int,
-        _ conversion: Conversion
+/// All that a run releases.
+private struct Release {
+    let event: PrivacyEvent
+    let mechanism: DiscreteGaussian
+    let dimension: Int
+
+    func claim(
+        _ sampling: CentralSpend.Sampling,
+        account: (PrivacyEvent, Double) throws(AccountingError) -> AccountedEpsilon
     ) throws(TrainingError) -> PrivacyClaim {
         try TrainingError.mapping(TrainingError.accounting) { () throws(AccountingError) in
             let split = try DeltaParts.split(
@@ -84,7 +100,7 @@ struct CentralSpend {
                     dimension: dimension
                 )
             ) { (delta) throws(AccountingError) in
-                try RDPAccountant.epsilon(of: event, delta: delta, conversion: conversion)
+                try account(event, delta)
             }
             return try PrivacyClaim(
                 split.accounted,

@@ -53,8 +53,9 @@ package struct PrivacyStatement: Hashable, Sendable, Codable {
     package let unit: PrivacyUnit
     package let adjacency: Adjacency
     package let sampling: String
-    package let accountant: String
-    package let conversion: Conversion
+    package let accountant: Accountant
+    /// Nil where the accountant needs none.
+    package let conversion: Conversion?
     /// δ that was asked for; the items add up to at most this.
     package let delta: Double
     package let deltaParts: DeltaParts

@@ -3,10 +3,7 @@
 import Accounting
 import ArgumentParser
 
-/// The accountants there are.
-enum Accountant: String, ExpressibleByArgument, CaseIterable, Encodable {
-    case rdp
-}
+extension Accountant: ExpressibleByArgument {}
 
 /// The precisions in which products can be computed.
 enum Precision: String, ExpressibleByArgument, CaseIterable, Encodable {

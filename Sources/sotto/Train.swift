@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Accounting
 import ArgumentParser
 import CommandLineKit
 import Datasets
@@ -46,6 +47,9 @@ struct Train: ParsableCommand {
 
     @Option(help: "The delta of the claim.")
     var delta: Double
+
+    @Option(help: "The accountant of the claim: pld, rdp, zcdp; by default the tightest that covers the run.")
+    var accountant: Accountant?
 
     @Option(help: "The clipping method: \(ClippingMethod.names).")
     var clipping = ClippingMethod.auto
@@ -117,6 +121,7 @@ struct Train: ParsableCommand {
             workers: resources.workers ?? Machine.processors,
             memoryLimit: resources.memoryLimit?.bytes,
             physicalBatch: resources.physicalBatch,
+            accountant: accountant,
             seed: seed,
             rule: factor
         )

@@ -14,7 +14,8 @@ struct TrainReport: Encodable {
     let clipping: String
     let precision: Precision
     let epsilon: Double
-    let epsilonClassic: Double
+    let epsilonRDP: Double?
+    let epsilonClassic: Double?
     let epsilonAgainst: PrivacyStatement.EpsilonAgainst
     let delta: Double
     let deltaParts: DeltaParts
@@ -23,8 +24,8 @@ struct TrainReport: Encodable {
     let sampling: String
     let samplingRate: Double
     let accountant: Accountant
-    let conversion: Conversion
-    let order: Int
+    let conversion: Conversion?
+    let order: Double?
     let noiseSecure: Bool
     let assumptions: [String]
     let steps: Int
@@ -40,7 +41,8 @@ struct TrainReport: Encodable {
     let physicalBatch: Int
 
     private enum CodingKeys: CodingKey {
-        case model, data, parameters, clipping, precision, epsilon, epsilonClassic, epsilonAgainst, delta, deltaParts
+        case model, data, parameters, clipping, precision, epsilon, epsilonRDP, epsilonClassic, epsilonAgainst, delta
+        case deltaParts
         case unit, adjacency, sampling, samplingRate, accountant, conversion, order, noiseSecure, assumptions, steps
         case noiseMultiplier, sensitivityInflation, testAccuracy, testLoss, samplesPerSecond, seconds, baseMiB, peakMiB,
             planMiB
@@ -69,7 +71,8 @@ struct TrainReport: Encodable {
         clipping = plan.configuration.method.rawValue
         self.precision = precision
         epsilon = claim.epsilon
-        epsilonClassic = plan.classicClaim.epsilon
+        epsilonRDP = plan.renyiClaims[.improved]?.epsilon
+        epsilonClassic = plan.renyiClaims[.classic]?.epsilon
         epsilonAgainst = PrivacyStatement.EpsilonAgainst([claim])
         delta = claim.delta
         deltaParts = claim.deltaParts
@@ -77,7 +80,7 @@ struct TrainReport: Encodable {
         adjacency = claim.adjacency
         sampling = claim.sampling
         samplingRate = plan.sampler.rate
-        accountant = .rdp
+        accountant = claim.accountant
         conversion = claim.conversion
         order = claim.order
         noiseSecure = claim.noiseSecure
@@ -110,6 +113,8 @@ struct TrainReport: Encodable {
         table.row("clipping", "\(clipping), sensitivity inflation \(sensitivityInflation)")
         table.row("noise multiplier", noiseMultiplier.short)
         for (label, value) in claim.rows { table.row(label, value) }
-        table.row("classic conversion", "epsilon \(epsilonClassic.short)")
+        for (label, epsilon) in [("by RDP", epsilonRDP), ("by RDP, classic conversion", epsilonClassic)] {
+            if let epsilon { table.row(label, "epsilon \(epsilon.roundedUp(decimals: 4))") }
+        }
     }
 }

@@ -74,7 +74,7 @@ import Testing
             let delta = try #require(Double(row.delta))
             for (conversion, text) in [(Conversion.improved, row.eps_cks_balle), (.classic, row.eps_mironov)] {
                 let exact = try #require(Double(text))
-                let value = conversion.epsilon(divergence: divergence, order: row.alpha, delta: delta)
+                let value = conversion.epsilon(divergence: divergence, order: Double(row.alpha), delta: delta)
                 #expect(value >= exact.nextDown && value <= exact * (1 + 1e-13))
             }
         }
@@ -88,7 +88,7 @@ import Testing
                 .selfComposed(row.steps)
             let accounted = try RDPAccountant.epsilon(of: event, delta: row.delta)
             #expect(abs(accounted.epsilon / row.rdp_eps_integer_orders - 1) < 1e-9)
-            #expect(accounted.order == row.rdp_opt_integer_order)
+            #expect(accounted.order == Double(row.rdp_opt_integer_order))
         }
     }
 
@@ -115,17 +115,16 @@ import Testing
                 sensitivity: sensitivity
             )
             let shared = try RenyiCurve(.poissonSampled(rate: row.q, event: step))
-            let plain = try RenyiCurve(
-                .poissonSampled(rate: row.q, event: .gaussian(noiseMultiplier: row.noise_multiplier))
-            )
+            // At integer orders the sum is as good as a Gaussian of its variance; the fixture's is 9 less.
+            let multiplier = Double(row.shares).squareRoot() * row.sigma / sensitivity
+            #expect(multiplier > row.noise_multiplier)
+            let plain = try RenyiCurve(.poissonSampled(rate: row.q, event: .gaussian(noiseMultiplier: multiplier)))
             for (value, expected) in zip(shared.divergences, plain.divergences) {
                 #expect(abs(value / expected - 1) < 1e-11)
             }
             let event = PrivacyEvent.poissonSampled(rate: row.q, event: step).selfComposed(row.steps)
             let epsilon = try RDPAccountant.epsilon(of: event, delta: delta).epsilon
-            #expect(epsilon > row.eps * (1 - 1e-9))
-            // The expected value also minimises over other orders.
-            #expect(epsilon < row.eps * 1.01)
+            #expect(epsilon > row.eps * 0.999 && epsilon < row.eps * (1 + 1e-9))
         }
     }
 

@@ -61,9 +61,14 @@ import Training
         #expect(plan.claim.deltaParts.sampler > 0)
         #expect(plan.claim.unit == .example)
         #expect(plan.claim.noiseSecure)
-        #expect(plan.classicClaim.epsilon > plan.claim.epsilon)
-        let alone = try RDPAccountant.epsilon(of: plan.event.selfComposed(60), delta: 1e-5)
-        #expect(abs(alone.epsilon - plan.claim.epsilon) < 1e-9)
+        let whole = plan.event.selfComposed(60)
+        #expect(plan.claim.accountant == .pld)
+        #expect(abs(try PLDAccountant.epsilon(of: whole, delta: 1e-5).epsilon - plan.claim.epsilon) < 1e-6)
+        for (conversion, claim) in plan.renyiClaims {
+            #expect(claim.epsilon > plan.claim.epsilon)
+            let alone = try RDPAccountant.epsilon(of: whole, delta: 1e-5, conversion: conversion)
+            #expect(abs(alone.epsilon - claim.epsilon) < 1e-9)
+        }
     }
 
     @Test(arguments: [0.1, 1, 3, 8, 20])

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How an event becomes an epsilon. Each is an upper bound on its own; the least of them holds.
+package enum Accountant: String, Hashable, Sendable, Codable, CaseIterable {
+    /// By the privacy loss distribution: the tightest.
+    case pld
+    /// By Rényi divergences at integer orders: the fastest, and the one that covers most events.
+    case rdp
+    /// By zero-concentrated differential privacy: no amplification by sampling.
+    case zcdp
+
+    /// One line for a report.
+    package var title: String {
+        switch self {
+        case .pld: "PLD, connect the dots"
+        case .rdp: "RDP, integer orders"
+        case .zcdp: "zCDP"
+        }
+    }
+
+    /// The smallest epsilon that this accountant proves for `event` at `delta`.
+    /// - Parameters:
+    ///   - delta: in (0, 1).
+    ///   - conversion: how a Rényi divergence becomes an epsilon; `pld` needs none.
+    package func epsilon(
+        of event: PrivacyEvent,
+        delta: Double,
+        conversion: Conversion = .improved
+    ) throws(AccountingError) -> AccountedEpsilon {
+        switch self {
+        case .pld: try PLDAccountant.epsilon(of: event, delta: delta)
+        case .rdp: try RDPAccountant.epsilon(of: event, delta: delta, conversion: conversion)
+        case .zcdp: try ZCDPAccountant.epsilon(of: event, delta: delta, conversion: conversion)
+        }
+    }
+
+    /// The least epsilon of those accountants that cover `event`.
+    package static func least(of event: PrivacyEvent, delta: Double) throws(AccountingError) -> AccountedEpsilon {
+        let renyi = Result { () throws(AccountingError) in try RDPAccountant.epsilon(of: event, delta: delta) }
+        let loss = Result { () throws(AccountingError) in try PLDAccountant.epsilon(of: event, delta: delta) }
+        switch (loss, renyi) {
+        case (.success(let loss), .success(let renyi)): return renyi.epsilon < loss.epsilon ? renyi : loss
+        case (.success(let loss), .failure): return loss
+        case (.failure, _): return try renyi.get()
+        }
+    }
+
+    /// The smallest delta that this accountant proves for `event` at `epsilon`, by the improved conversion; at most 1.
+    /// - Parameter epsilon: finite and not negative.
+    package func delta(of event: PrivacyEvent, epsilon: Double) throws(AccountingError) -> Double {
+        guard epsilon >= 0, epsilon.isFinite else {
+            throw .invalid("epsilon", epsilon, "a finite number, at least 0")
+        }
+        return switch self {
+        case .pld: try PLDAccountant.delta(of: event, epsilon: epsilon)
+        case .rdp: try RDPAccountant.delta(of: event, epsilon: epsilon)
+        case .zcdp: try ZCDPAccountant.delta(of: event, epsilon: epsilon)
+        }
+    }
+
+    /// The least noise multiplier for which so many Poisson-sampled steps are (epsilon, delta)-DP, within a relative 1e-6;
+    /// the returned value itself satisfies the target.
+    /// - Parameters:
+    ///   - target: positive and finite.
+    ///   - delta: in (0, 1).
+    ///   - samplingRate: in (0, 1]; 1 is no sampling.
+    ///   - steps: at least 1.
+    package func noiseMultiplier(
+        forEpsilon target: Double,
+        delta: Double,
+        samplingRate: Double,
+        steps: Int,
+        conversion: Conversion = .improved
+    ) throws(AccountingError) -> Double {
+        switch self {
+        case .pld:
+            try PLDAccountant.noiseMultiplier(
+                forEpsilon: target,
+                delta: delta,
+                samplingRate: samplingRate,
+                steps: steps
+            )
+        case .rdp:
+            try RDPAccountant.noiseMultiplier(
+                forEpsilon: target,
+                delta: delta,
+                samplingRate: samplingRate,
+                steps: steps,
+                conversion: conversion
+            )
+        case .zcdp:
+            try ZCDPAccountant.noiseMultiplier(forEpsilon: target, delta: delta, steps: steps, conversion: conversion)
+        }
+    }
+
+    /// The most repetitions of `event` that stay within (epsilon, delta); 0 where one already exceeds it.
+    ///
+    /// Throws where `event` costs so little that 2^53 repetitions fit, for `pld` 10^9.
+    package func maximumSteps(
+        of event: PrivacyEvent,
+        epsilon target: Double,
+        delta: Double,
+        conversion: Conversion = .improved
+    ) throws(AccountingError) -> Int {
+        guard self != .rdp else {
+            return try RDPAccountant.maximumSteps(of: event, epsilon: target, delta: delta, conversion: conversion)
+        }
+        guard target >= 0, target.isFinite else { throw .invalid("epsilon", target, "a finite number, at least 0") }
+        let limit = 1_000_000_000
+        func fits(_ count: Int) throws(AccountingError) -> Bool {
+            do throws(AccountingError) {
+                let whole = event.selfComposed(count)
+                return try epsilon(of: whole, delta: delta, conversion: conversion).epsilon <= target
+            } catch .noFiniteEpsilon { return false }
+        }
+        guard try fits(1) else { return 0 }
+        var below = 1
+        var above = 2
+        while try fits(above) {
+            guard above < limit else {
+                throw .unreachableTarget(what: "a limit of steps", reason: "10^9 steps of \(event) stay within it")
+            }
+            below = above
+            above = min(above * 2, limit)
+        }
+        while above - below > 1 {
+            let middle = below + (above - below) / 2
+            if try fits(middle) { below = middle } else { above = middle }
+        }
+        return below
+    }
+}
+
+/// An epsilon, with everything that says how it was obtained.
+package struct AccountedEpsilon: Hashable, Sendable, Codable {
+    /// Finite and not negative.
+    package let epsilon: Double
+    /// The delta for which it holds.
+    package let delta: Double
+    package let accountant: Accountant
+    /// Nil for an accountant that needs none.
+    package let conversion: Conversion?
+    /// The Rényi order that gave it; nil for an accountant that has none.
+    package let order: Double?
+    /// What of delta the discrete Fourier transform took: its rounding, what was truncated and what wrapped around.
+    package let fft: Double
+    /// What of delta the transfer from discrete to continuous noise took.
+    package let transfer: Double
+
+    package init(
+        epsilon: Double,
+        delta: Double,
+        accountant: Accountant,
+        conversion: Conversion? = nil,
+        order: Double? = nil,
+        fft: Double = 0,
+        transfer: Double = 0
+    ) {
+        self.epsilon = epsilon
+        self.delta = delta
+        self.accountant = accountant
+        self.conversion = conversion
+        self.order = order
+        self.fft = fft
+        self.transfer = transfer
+    }
+
+    /// The accountant, its conversion and its order, for people.
+    package var method: String {
+        accountant.title + (conversion.map { ", \($0.rawValue) conversion" } ?? "")
+            + (order.map { ", order \($0.shortOrder)" } ?? "")
+    }
+}

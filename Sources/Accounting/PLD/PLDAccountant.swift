@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Synchronization
+
+/// The accountant by privacy loss distribution: the losses of all steps on one grid, each rounded so that delta can only
+/// grow, convolved for both directions of add-or-remove-one, with what is truncated, wraps around or is rounded by the
+/// transform added to delta. Statements and proofs: `docs/proofs/pld.md`.
+///
+/// Where nothing is sampled the closed form of the Gaussian mechanism is used instead.
+package enum PLDAccountant {
+    /// The sampling rates for which the arithmetic is bounded and the time is short.
+    package static let rateRange = 1e-6...1.0
+    /// The noise multipliers of a sampled step.
+    package static let noiseMultiplierRange = 0.1...1000.0
+    /// The most steps of a composition with sampling.
+    package static let maximumSteps = 10_000_000
+
+    /// The smallest epsilon, up to the grid's error, for which `event` is (epsilon, delta)-DP.
+    ///
+    /// - Parameter delta: in [1e-30, 1).
+    package static func epsilon(of event: PrivacyEvent, delta: Double) throws(AccountingError) -> AccountedEpsilon {
+        guard delta >= 1e-30, delta < 1 else { throw .invalid("delta", delta, "a number in [1e-30, 1)") }
+        let key = ResultCache.Key(event: event, delta: delta)
+        if let known = ResultCache.value(of: key) { return known }
+        let parts = try LossParts(event)
+        let transfer = parts.transferItem(of: delta)
+        let rest = (delta - transfer).nextDown
+        var result = (epsilon: 0.0, fourier: 0.0)
+        if parts.laws.isEmpty {
+            result.epsilon = try GaussianLoss.epsilon(precision: parts.precision, delta: rest)
+        } else {
+            let plan = try LossPlan(parts.allLaws(), target: .delta(rest))
+            result = LossComposition(parts.allLaws(), plan: plan).epsilon(delta: rest)
+        }
+        guard result.epsilon.isFinite else { throw .noFiniteEpsilon(event: "the composition") }
+        let epsilon = result.epsilon > 0 ? DirectedRounding.addUp(result.epsilon, parts.slack) : 0
+        let accounted = AccountedEpsilon(
+            epsilon: epsilon,
+            delta: delta,
+            accountant: .pld,
+            fft: result.fourier,
+            transfer: transfer
+        )
+        ResultCache.keep(accounted, for: key)
+        return accounted
+    }
+
+    /// The smallest delta, up to the grid's error, for which `event` is (epsilon, delta)-DP; at most 1.
+    package static func delta(of event: PrivacyEvent, epsilon: Double) throws(AccountingError) -> Double {
+        let parts = try LossParts(event)
+        let inner = max(0, (epsilon - parts.slack).nextDown)
+        let delta: Double
+        if parts.laws.isEmpty {
+            delta = GaussianLoss.delta(precision: parts.precision, epsilon: inner)
+        } else {
+            let plan = try LossPlan(parts.allLaws(), target: .epsilon(inner))
+            delta = LossComposition(parts.allLaws(), plan: plan).delta(epsilon: inner)
+        }
+        return min(1, DirectedRounding.addUp(delta, parts.transferItem(of: delta)))
+    }
+}
+
+/// An event as laws of losses: what all accountants by loss distribution start from.
+struct LossParts {
+    /// The sum of 1/z^2 over all steps that are Gaussian and not sampled, rounded up: together they are one Gaussian
+    /// step of multiplier 1/sqrt of it.
+    private(set) var precision = 0.0
+    /// The sampled steps, equal ones counted together, in the order of first appearance.
+    private(set) var laws: [RepeatedLaw] = []
+    /// What the discrete noise adds to epsilon: the logarithms of its density ratios, over all steps.
+    private(set) var slack = 0.0
+    private var counts: [LossLaw: Int] = [:]
+    private var order: [LossLaw] = []
+
+    init(_ event: PrivacyEvent) throws(AccountingError) {
+        try add(event, count: 1)
+        laws = order.compactMap { law in counts[law].map { RepeatedLaw(law: law, count: $0) } }
+        let steps = laws.reduce(0) { $0 + $1.count }
+        guard steps <= PLDAccountant.maximumSteps else {
+            throw .invalid("number of sampled steps", steps, "at most 10^7 for pld; use rdp")
+        }
+    }
+
+    /// All laws, with what is not sampled as one more.
+    func allLaws() -> [RepeatedLaw] {
+        guard precision > 0 else { return laws }
+        let multiplier = 1 / precision.squareRoot() * (1 - 4 * DirectedRounding.unit)
+        return laws + [RepeatedLaw(law: LossLaw(.sampled(rate: 1, noiseMultiplier: multiplier)), count: 1)]
+    }
+
+    /// The part of delta that the factor e^slack of the transfer theorem takes.
+    func transferItem(of delta: Double) -> Double {
+        slack > 0 ? max(DirectedRounding.multiplyUp(delta, expm1(slack).nextUp), .leastNormalMagnitude) : 0
+    }
+
+    private mutating func add(_ event: PrivacyEvent, count: Int) throws(AccountingError) {
+        guard count > 0 else { return }
+        if let step = try NoiseStep(event) {
+            let multiplier = try transferred(step, event, count: count)
+            let single = 1 / (multiplier * multiplier) * (1 + 4 * DirectedRounding.unit)
+            let times = DirectedRounding.atLeast(Int64(count))
+            precision = DirectedRounding.addUp(precision, DirectedRounding.multiplyUp(single, times))
+            return
+        }
+        switch try event.elementary {
+        case .poissonSampled(let rate, let inner):
+            try PrivacyEvent.check(rate: rate)
+            guard rate < 1 else { return try add(inner, count: count) }
+            guard let law = try sampled(rate: rate, inner, count: count) else { return }
+            include(LossLaw(law), count: count)
+        case .clientsThenExamples(let clientRate, let exampleRate, let inner):
+            try PrivacyEvent.check(rate: clientRate)
+            try PrivacyEvent.check(rate: exampleRate)
+            guard clientRate < 1 else {
+                return try add(.poissonSampled(rate: exampleRate, event: inner), count: count)
+            }
+            guard clientRate > 0, let law = try sampled(rate: exampleRate, inner, count: count) else { return }
+            include(
+                LossLaw(parts: [LossLaw.Part(weight: clientRate, pair: law)], rest: (1 - clientRate).nextUp),
+                count: count
+            )
+        case .truncatedPoisson(let rate, let population, let capacity, let inner):
+            try PrivacyEvent.check(rate: rate)
+            guard let law = try sampled(rate: rate, inner, count: count) else { return }
+            let cut = try TruncatedBatch(rate: rate, population: population, capacity: capacity)
+            guard cut.probability > 0 else { return include(LossLaw(law), count: count) }
+            let replaced = LossLaw.Pair.replaced(rate: cut.keptRate, noiseMultiplier: law.noiseMultiplier)
+            include(
+                LossLaw(
+                    parts: [
+                        LossLaw.Part(weight: (1 - cut.probability).nextUp, pair: law),
+                        LossLaw.Part(weight: cut.probability, pair: replaced),
+                    ],
+                    rest: 0
+                ),
+                count: count
+            )
+        case .composed(let parts):
+            for part in parts {
+                guard part.count >= 0 else { throw .invalid("number of repetitions", part.count, "at least 0") }
+                let (product, overflow) = part.count.multipliedReportingOverflow(by: count)
+                guard !overflow else { throw .invalid("number of repetitions", part.count, "fewer") }
+                try add(part.event, count: product)
+            }
+        default:
+            throw .unsupportedEvent(event: event.description, reason: "its loss distribution is not known; use rdp")
+        }
+    }
+
+    /// The pair of a sampled step; nil where the rate is 0.
+    private mutating func sampled(
+        rate: Double,
+        _ inner: PrivacyEvent,
+        count: Int
+    ) throws(AccountingError) -> LossLaw.Pair? {
+        guard let step = try NoiseStep(inner) else {
+            throw .unsupportedEvent(
+                event: PrivacyEvent.poissonSampled(rate: rate, event: inner).description,
+                reason: "sampling is accounted for one Gaussian release; of others by rdp"
+            )
+        }
+        let multiplier = try transferred(step, inner, count: count)
+        guard rate > 0 else { return nil }
+        guard PLDAccountant.rateRange.contains(rate) else {
+            throw .invalid("sampling rate", rate, "0, or a number in 1e-6...1 for pld; use rdp")
+        }
+        guard PLDAccountant.noiseMultiplierRange.contains(multiplier) else {
+            throw .invalid("noise multiplier of a sampled step", multiplier, "a number in 0.1...1000 for pld; use rdp")
+        }
+        return .sampled(rate: rate, noiseMultiplier: multiplier)
+    }
+
+    private mutating func transferred(
+        _ step: NoiseStep,
+        _ event: PrivacyEvent,
+        count: Int
+    ) throws(AccountingError) -> Double {
+        guard let multiplier = step.transferredMultiplier else {
+            throw .unsupportedEvent(event: event.description, reason: "pld needs a sigma above 3 grid units; use rdp")
+        }
+        let times = DirectedRounding.atLeast(Int64(count))
+        slack = DirectedRounding.addUp(slack, DirectedRounding.multiplyUp(step.slack, times))
+        return multiplier
+    }
+
+    private mutating func include(_ law: LossLaw, count: Int) {
+        if counts[law] == nil { order.append(law) }
+        counts[law, default: 0] += count
+    }
+}
+
+/// Results by event and delta: a pure function's values, kept because a report asks for the same one again and again.
+private enum ResultCache {
+    struct Key: Hashable {
+        let event: PrivacyEvent
+        let delta: Double
+    }
+
+    private static let capacity = 256
+    private static let results = Mutex<[Key: AccountedEpsilon]>([:])
+
+    static func value(of key: Key) -> AccountedEpsilon? { results.withLock { $0[key] } }
+
+    static func keep(_ value: AccountedEpsilon, for key: Key) {
+        results.withLock { stored in
+            if stored.count >= capacity { stored.removeAll(keepingCapacity: true) }
+            stored[key] = value
+        }
+    }
+}
