@@ -58,6 +58,11 @@ package struct DeltaParts: Hashable, Sendable, Codable {
         )
     }
 
+    /// The part of `delta` that the factor e^slack of the transfer theorem takes, rounded up (`docs/proofs/pld.md`, 2.3).
+    static func transferItem(of delta: Double, slack: Double) -> Double {
+        slack > 0 ? max(DirectedRounding.multiplyUp(delta, expm1(slack).nextUp), .leastNormalMagnitude) : 0
+    }
+
     /// How far the noise really drawn lies from the ideal law.
     package struct SamplerDistance: Hashable, Sendable, Codable {
         /// The base-2 logarithm of a bound of one sample's statistical distance; negative infinity for an ideal

@@ -13,7 +13,8 @@ extension PrivacyEvent {
     package static let maximumDimension = 1 << 40
 }
 
-/// One additive-noise step on a query of known sensitivity, reduced to a continuous Gaussian.
+/// One additive-noise step on a query of known sensitivity, reduced to a continuous Gaussian (`docs/proofs/rdp.md`, 1.1, 1.2
+/// and 1.4; `docs/proofs/pld.md`, 2.3 and 2.7).
 struct NoiseStep {
     /// The multiplier that bounds the divergence at integer orders, sampled or not; rounded down.
     let noiseMultiplier: Double
@@ -110,7 +111,8 @@ struct NoiseStep {
 
 extension PrivacyEvent {
     /// The same guarantee by the elementary events: a bounded participation is so many rounds in a row, since what a unit
-    /// does not take part in says nothing about it; a banded factorisation is a sampled step for each turn of a group.
+    /// does not take part in says nothing about it; a banded factorisation is a sampled step for each turn of a group
+    /// (`docs/proofs/pld.md`, 2.6 and 2.7).
     var elementary: PrivacyEvent {
         get throws(AccountingError) {
             switch self {
@@ -185,7 +187,7 @@ extension RenyiCurve {
     }
 
     /// The curve where, with probability 1 - `rate`, nothing depends on the unit, and it is seen which happened:
-    /// e^((a-1) D) = (1 - rate) + rate e^((a-1) D_inner), rounded up.
+    /// e^((a-1) D) = (1 - rate) + rate e^((a-1) D_inner), rounded up (`docs/proofs/rdp.md`, 1.5).
     private func mixed(rate: Double) -> RenyiCurve {
         guard rate < 1 else { return self }
         let unit = DirectedRounding.unit

@@ -3,7 +3,7 @@
 import Glibc
 
 /// Rényi divergences of Skellam noise on an integer query, at integer orders, rounded up
-/// (Agarwal, Kairouz and Liu 2021, arXiv 2110.04995, Theorem 3.5; `docs/proofs/skellam.md`):
+/// (Agarwal, Kairouz and Liu 2021, arXiv 2110.04995, Theorem 3.5; `docs/proofs/skellam-accounting.md`):
 ///
 /// D_a <= a D2^2 / (2 mu) + min(((2a - 1) D2^2 + 6 D1) / (4 mu^2), 3 D1 / (2 mu)).
 struct SkellamRenyi {

@@ -8,42 +8,51 @@ import Glibc
 /// Sampling amplifies nothing here: what is sampled is accounted as if every unit took part, which is an upper bound
 /// because exp((a-1) D_a) is quasi-convex. Statements: `docs/proofs/zcdp.md`.
 package enum ZCDPAccountant {
-    /// rho of an event, rounded up.
-    package static func rho(of event: PrivacyEvent) throws(AccountingError) -> Double {
+    /// rho of an event, rounded up; sums of discrete Gaussians are post-processing of what it is for, up to a slack that is
+    /// no part of it.
+    package static func rho(of event: PrivacyEvent) throws(AccountingError) -> Double { try spent(by: event).rho }
+
+    private struct Spend {
+        var rho = 0.0
+        /// What the density ratios of sums of discrete Gaussians add to epsilon.
+        var slack = 0.0
+    }
+
+    private static func spent(by event: PrivacyEvent) throws(AccountingError) -> Spend {
         if let step = try NoiseStep(event) {
-            // A single Gaussian is covered at every real order, discrete or not; a sum only by the transfer.
-            let multiplier: Double
-            if case .sumOfDiscreteGaussians = event {
-                guard let transferred = step.transferredMultiplier else {
-                    throw .unsupportedEvent(event: event.description, reason: "its noise is too narrow; use rdp")
-                }
-                multiplier = transferred
-            } else {
-                multiplier = step.noiseMultiplier
+            guard case .sumOfDiscreteGaussians = event else { return Spend(rho: rho(step.noiseMultiplier)) }
+            // A single Gaussian is covered at every real order, discrete or not; a sum by the transfer theorem.
+            guard let transferred = step.transferredMultiplier else {
+                throw .unsupportedEvent(event: event.description, reason: "its noise is too narrow; use rdp")
             }
-            let rho = 0.5 / (multiplier * multiplier)
-            // The slack bounds what is added to D_a at every order a > 1, so it is below slack * a too.
-            return DirectedRounding.addUp(rho * (1 + 4 * DirectedRounding.unit), step.slack)
+            return Spend(rho: rho(transferred), slack: step.slack)
         }
         switch try event.elementary {
         case .poissonSampled(let rate, let inner):
             try PrivacyEvent.check(rate: rate)
-            return rate == 0 ? 0 : try rho(of: inner)
+            return rate == 0 ? Spend() : try spent(by: inner)
         case .clientsThenExamples(let clientRate, let exampleRate, let inner):
             try PrivacyEvent.check(rate: clientRate)
             try PrivacyEvent.check(rate: exampleRate)
-            return clientRate == 0 || exampleRate == 0 ? 0 : try rho(of: inner)
+            return clientRate == 0 || exampleRate == 0 ? Spend() : try spent(by: inner)
         case .composed(let parts):
-            var sum = 0.0
+            var sum = Spend()
             for part in parts {
                 guard part.count >= 0 else { throw .invalid("number of repetitions", part.count, "at least 0") }
                 let times = DirectedRounding.atLeast(Int64(part.count))
-                sum = DirectedRounding.addUp(sum, DirectedRounding.multiplyUp(try rho(of: part.event), times))
+                let single = try spent(by: part.event)
+                sum.rho = DirectedRounding.addUp(sum.rho, DirectedRounding.multiplyUp(single.rho, times))
+                sum.slack = DirectedRounding.addUp(sum.slack, DirectedRounding.multiplyUp(single.slack, times))
             }
             return sum
         default:
             throw .unsupportedEvent(event: event.description, reason: "zCDP covers Gaussian noise; use rdp or pld")
         }
+    }
+
+    /// 1/(2 z^2), rounded up.
+    private static func rho(_ multiplier: Double) -> Double {
+        0.5 / (multiplier * multiplier) * (1 + 4 * DirectedRounding.unit)
     }
 
     /// The smallest epsilon for which `event` is (epsilon, delta)-DP by its rho.
@@ -53,17 +62,19 @@ package enum ZCDPAccountant {
     ///     is rho + 2 sqrt(rho log(1/delta)) (Bun and Steinke 2016, Proposition 1.3).
     package static func epsilon(
         of event: PrivacyEvent,
-        delta: Double,
+        delta asked: Double,
         conversion: Conversion = .improved
     ) throws(AccountingError) -> AccountedEpsilon {
-        guard delta > 0, delta < 1 else { throw .invalid("delta", delta, "a number in (0, 1)") }
-        let rho = try rho(of: event)
+        guard asked > 0, asked < 1 else { throw .invalid("delta", asked, "a number in (0, 1)") }
+        let spend = try spent(by: event)
+        let rho = spend.rho
+        let transfer = DeltaParts.transferItem(of: asked, slack: spend.slack)
+        let delta = transfer > 0 ? (asked - transfer).nextDown : asked
         let best: (order: Double, value: Double)
         switch conversion {
         case .improved:
-            best = leastOverOrders { order in
-                let value = Conversion.improved.epsilon(divergence: rho * order, order: order, delta: delta)
-                return value == 0 ? 0 : value
+            best = leastOverOrders {
+                Conversion.improved.epsilon(divergence: rho * $0, order: $0, delta: delta)
             }
         case .classic:
             let root = (rho * -log(delta)).squareRoot()
@@ -74,19 +85,22 @@ package enum ZCDPAccountant {
         }
         guard best.value.isFinite else { throw .noFiniteEpsilon(event: "the composition") }
         return AccountedEpsilon(
-            epsilon: best.value,
-            delta: delta,
+            epsilon: best.value > 0 ? DirectedRounding.addUp(best.value, spend.slack) : 0,
+            delta: asked,
             accountant: .zcdp,
             conversion: conversion,
-            order: best.order.isFinite ? best.order : nil
+            order: best.order.isFinite ? best.order : nil,
+            transfer: transfer
         )
     }
 
     /// The smallest delta for which `event` is (epsilon, delta)-DP by its rho; at most 1.
     package static func delta(of event: PrivacyEvent, epsilon: Double) throws(AccountingError) -> Double {
-        let rho = try rho(of: event)
-        guard rho > 0 else { return 0 }
-        return leastOverOrders { Conversion.delta(divergence: rho * $0, order: $0, epsilon: epsilon) }.value
+        let spend = try spent(by: event)
+        guard spend.rho > 0 else { return 0 }
+        let inner = spend.slack > 0 ? max(0, (epsilon - spend.slack).nextDown) : epsilon
+        let best = leastOverOrders { Conversion.delta(divergence: spend.rho * $0, order: $0, epsilon: inner) }
+        return min(1, DirectedRounding.addUp(best.value, DeltaParts.transferItem(of: best.value, slack: spend.slack)))
     }
 
     /// The least noise multiplier for so many steps, within a relative 1e-6; the returned value satisfies the target.

@@ -4,7 +4,7 @@ import Glibc
 
 /// The Gaussian mechanism without sampling, by its closed form (Balle and Wang 2018, arXiv 1805.06530, Theorem 8):
 /// delta(epsilon) = F(m/2 - epsilon/m) - e^epsilon F(-m/2 - epsilon/m), with m the sensitivity over the deviation and F the
-/// standard normal's distribution function.
+/// standard normal's distribution function (`docs/proofs/pld.md`, 2.2).
 enum GaussianLoss {
     /// delta, rounded up.
     ///

@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// The product of powers of characteristic functions of one direction.
+/// The product of powers of characteristic functions of one direction, with the bound (6) of `docs/proofs/pld.md`.
 struct LossFactor {
     /// log|phi| and arg phi, summed over the steps, for the frequencies 0...N/2.
     private var logarithms: [SIMD2<Double>]

@@ -89,7 +89,7 @@ private struct Cells {
             // erfc is within 8 units; its argument's rounding moves it by a factor of at most 2 (1 + t^2) units.
             let distance = place.isFinite ? (abs(place) + 2) / z : 0
             let error = unit * (24 + 6 * distance * distance) * tail
-            if place.isFinite { greatest = max(greatest, abs(loss) + min(abs(place), abs(place - 1)) / (z * z)) }
+            if place.isFinite { greatest = max(greatest, abs(loss)) }
             defer { last = (place, tail, error) }
             if edge == edges.lowerBound {
                 below = place > 0 ? part.weight - tail + error : tail + error
@@ -104,7 +104,7 @@ private struct Cells {
             if edge == edges.upperBound { above = place > 0 ? tail + error : part.weight - tail + error }
         }
         // Section 4: each edge is the exact edge of a loss that differs by no more.
-        lossError = 16 * unit * (greatest + 16)
+        lossError = 32 * unit * (greatest + 32 + 4 / (z * z))
     }
 
     /// The masses under P at the edges, which are losses.
@@ -113,7 +113,7 @@ private struct Cells {
         let spread = -1 / expm1(-step) * (1 + 8 * DirectedRounding.unit)
         for index in inside.indices where inside[index].x > 0 {
             // P - e^a Q, not less than it is.
-            let other = Self.scaledDown(inside[index].y - excess[index].y, by: Double(edges.lowerBound + index) * step)
+            let other = scaledDown(inside[index].y - excess[index].y, by: Double(edges.lowerBound + index) * step)
             let upper = min(inside[index].x, max(0, inside[index].x - other) * spread)
             masses[index + 1] += upper
             masses[index] += inside[index].x - upper
@@ -126,7 +126,7 @@ private struct Cells {
         let spread = -1 / expm1(-step) * (1 + 8 * DirectedRounding.unit)
         for index in inside.indices where inside[index].y > 0 {
             let exponent = -Double(edges.lowerBound + index + 1) * step
-            let other = Self.scaledDown(inside[index].x - excess[index].x, by: exponent)
+            let other = scaledDown(inside[index].x - excess[index].x, by: exponent)
             let upper = min(inside[index].y, max(0, inside[index].y - other) * spread)
             let place = edges.count - 1 - index
             masses[place] += upper
@@ -134,11 +134,11 @@ private struct Cells {
         }
     }
 
-    /// At most e^exponent times `mass`, and not negative.
-    private static func scaledDown(_ mass: Double, by exponent: Double) -> Double {
+    /// At most e^exponent times `mass`, also where the cell's edges are off by `lossError`, and not negative.
+    private func scaledDown(_ mass: Double, by exponent: Double) -> Double {
         guard mass > 0 else { return 0 }
         let growth = exp(exponent)
         let product = growth.isFinite ? growth * mass : exp(exponent + log(mass))
-        return product * (1 - (8 + 2 * abs(exponent)) * DirectedRounding.unit)
+        return product * (1 - (8 + 2 * abs(exponent)) * DirectedRounding.unit - lossError)
     }
 }

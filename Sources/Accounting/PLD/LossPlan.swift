@@ -9,7 +9,7 @@ struct RepeatedLaw: Hashable {
 }
 
 /// What is computed before anything is put on a grid: the tilt of each direction, the window of the composed loss and
-/// the step. Estimates only: whatever is chosen here, the result is an upper bound; a bad choice makes it a worse one.
+/// the step (`docs/proofs/pld.md`, section 6). Estimates only: whatever is chosen here, the result is an upper bound; a bad choice makes it a worse one.
 struct LossPlan {
     /// theta of the tilt e^(theta L), for each direction.
     let tilts: [LossDirection: Double]

@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// The delta of every epsilon on a grid, for one direction of a composition.
+/// The delta of every epsilon on a grid, for one direction of a composition (`docs/proofs/pld.md`, section 5).
 struct LossTail {
     /// For the loss l_j of a place j: the sums over l >= l_j of the tilted mass times e^(-theta (l - l_j)) (1 - e^-(l - l_j)),
     /// from which delta(l_j) is e^(K - theta l_j) times this one.
@@ -41,7 +41,7 @@ struct LossTail {
         let unit = DirectedRounding.unit
         let farthest = step * Double(size + abs(start))
         let extent: Double = abs(tilt) * farthest + abs(factor.logMoment)
-        relativeError = factor.relativeError + unit * (64 + 16 * extent + 4 * Double(size).squareRoot())
+        relativeError = factor.relativeError + unit * (64 + 16 * extent + 8 * Double(size))
         tailTilt = tilt + further
         tailMoment = factor.logFurtherMoment
         let top = Double(start + size - 1) * step

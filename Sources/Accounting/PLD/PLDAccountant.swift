@@ -24,7 +24,7 @@ package enum PLDAccountant {
         let key = ResultCache.Key(event: event, delta: delta)
         if let known = ResultCache.value(of: key) { return known }
         let parts = try LossParts(event)
-        let transfer = parts.transferItem(of: delta)
+        let transfer = DeltaParts.transferItem(of: delta, slack: parts.slack)
         let rest = (delta - transfer).nextDown
         var result = (epsilon: 0.0, fourier: 0.0)
         if parts.laws.isEmpty {
@@ -57,11 +57,11 @@ package enum PLDAccountant {
             let plan = try LossPlan(parts.allLaws(), target: .epsilon(inner))
             delta = LossComposition(parts.allLaws(), plan: plan).delta(epsilon: inner)
         }
-        return min(1, DirectedRounding.addUp(delta, parts.transferItem(of: delta)))
+        return min(1, DirectedRounding.addUp(delta, DeltaParts.transferItem(of: delta, slack: parts.slack)))
     }
 }
 
-/// An event as laws of losses: what all accountants by loss distribution start from.
+/// An event as laws of losses (`docs/proofs/pld.md`, section 2).
 struct LossParts {
     /// The sum of 1/z^2 over all steps that are Gaussian and not sampled, rounded up: together they are one Gaussian
     /// step of multiplier 1/sqrt of it.
@@ -87,11 +87,6 @@ struct LossParts {
         guard precision > 0 else { return laws }
         let multiplier = 1 / precision.squareRoot() * (1 - 4 * DirectedRounding.unit)
         return laws + [RepeatedLaw(law: LossLaw(.sampled(rate: 1, noiseMultiplier: multiplier)), count: 1)]
-    }
-
-    /// The part of delta that the factor e^slack of the transfer theorem takes.
-    func transferItem(of delta: Double) -> Double {
-        slack > 0 ? max(DirectedRounding.multiplyUp(delta, expm1(slack).nextUp), .leastNormalMagnitude) : 0
     }
 
     private mutating func add(_ event: PrivacyEvent, count: Int) throws(AccountingError) {

@@ -34,7 +34,9 @@ struct TiltedGrid {
             furtherSum += exp(logarithms[index] + loss * (tilt + further) - greatestFurther)
         }
         logMoment = greatest + log(sum)
-        logFurtherMoment = greatestFurther + log(furtherSum)
+        // Rounded up: the sum errs by a unit for each term at most.
+        let furtherError = Double(masses.count) + 64 + 8 * abs(greatestFurther)
+        logFurtherMoment = greatestFurther + log(furtherSum) + DirectedRounding.unit * furtherError
         var heaviest = 0
         for index in masses.indices {
             masses[index] /= sum
@@ -46,7 +48,8 @@ struct TiltedGrid {
         offset = grid.first + heaviest
         infinite = grid.infinite
         let longest = max(abs(exponent(0)), abs(exponent(masses.count - 1))) + abs(greatest)
-        relativeError = DirectedRounding.unit * (16 + 8 * longest + 2 * Double(masses.count).squareRoot())
+        // The sum's own error does no harm: what it divides by here is multiplied in again.
+        relativeError = DirectedRounding.unit * (16 + 8 * longest)
     }
 
     /// Adds what is not the heaviest cell, cyclically, to one part of a sequence.

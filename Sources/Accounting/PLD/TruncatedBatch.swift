@@ -2,7 +2,8 @@
 
 import Glibc
 
-/// How often a Poisson batch is cut at its capacity (Chua et al. 2024, arXiv 2411.04205; Ganesh 2025, arXiv 2508.15089).
+/// How often a Poisson batch is cut at its capacity (Chua et al. 2024, arXiv 2411.04205; Ganesh 2025, arXiv 2508.15089;
+/// `docs/proofs/pld.md`, 2.5).
 struct TruncatedBatch {
     /// P[Bin(n-1, q) >= B]: that a batch is cut when the record in question was drawn; rounded up.
     let probability: Double
