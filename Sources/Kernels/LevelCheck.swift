@@ -27,7 +27,7 @@ package enum LevelCheck {
         ]
         let loops =
             reductions + activations(on: values) + windows(on: values) + normalisations(on: values)
-            + attention(on: finite) + recurrence(on: values)
+            + attention(on: finite) + recurrence(on: values) + descents(on: finite)
         return loops.filter { !$0.levelsAgree }.map(\.name) + integerDifferences(on: finite)
             + accumulatorDifferences(on: values, scales: [1, 0.37, 0x1p20, 1e-8])
     }

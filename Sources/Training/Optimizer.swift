@@ -72,17 +72,8 @@ package final class MomentumSGD: Optimizer {
     package func step(at offset: Int, parameters: inout MutableSpan<Float>, sum: Span<Int64>, scale: Double) {
         let count = sum.count
         precondition(parameters.count == count && offset + count <= dimension, "one value a parameter")
-        let (momentum, learningRate) = (self.momentum, self.learningRate)
-        guard momentum > 0 else {
-            for index in 0..<count { parameters[index] -= learningRate * Float(Double(sum[index]) * scale) }
-            return
-        }
-        velocity.write(offset..<offset + count) { velocity in
-            for index in 0..<count {
-                let next = momentum * velocity[index] + Float(Double(sum[index]) * scale)
-                velocity[index] = next
-                parameters[index] -= learningRate * next
-            }
+        velocity.write(momentum > 0 ? offset..<offset + count : 0..<0) {
+            Descent(momentum: momentum, rate: learningRate).step(&parameters, velocity: &$0, sum: sum, scale: scale)
         }
     }
 
@@ -90,16 +81,9 @@ package final class MomentumSGD: Optimizer {
     package func step(at offset: Int, parameters: inout MutableSpan<Float>, plainSum sum: Span<Float>, scale: Double) {
         let count = sum.count
         precondition(parameters.count == count && offset + count <= dimension, "one value a parameter")
-        let factor = Float(scale)
-        velocity.write(momentum > 0 ? offset..<offset + count : 0..<0) { velocity in
-            for index in 0..<count {
-                var next = sum[index] * factor
-                if momentum > 0 {
-                    next += momentum * velocity[index]
-                    velocity[index] = next
-                }
-                parameters[index] -= learningRate * next
-            }
+        velocity.write(momentum > 0 ? offset..<offset + count : 0..<0) {
+            let descent = Descent(momentum: momentum, rate: learningRate)
+            descent.step(&parameters, velocity: &$0, plainSum: sum, scale: Float(scale))
         }
     }
 

@@ -90,6 +90,20 @@ static inline void sotto_pause(void) {
 void sotto_add_bias(float *_Nullable matrix, size_t rows, size_t columns, size_t stride,
                     const float *_Nullable bias, int per_column);
 
+// Gradient descent
+
+/// parameters -= rate * v with v = momentum * velocity + g, and velocity = v; without a velocity v = g. g is sum * scale:
+/// in double and rounded to float for integers, in float for floats.
+void sotto_descend_integers(float *_Nullable parameters, float *_Nullable velocity, const int64_t *_Nullable sum,
+                            size_t count, double scale, float momentum, float rate);
+void sotto_descend_integers_portable(float *_Nullable parameters, float *_Nullable velocity,
+                                     const int64_t *_Nullable sum, size_t count, double scale, float momentum,
+                                     float rate);
+void sotto_descend_floats(float *_Nullable parameters, float *_Nullable velocity, const float *_Nullable sum,
+                          size_t count, float scale, float momentum, float rate);
+void sotto_descend_floats_portable(float *_Nullable parameters, float *_Nullable velocity, const float *_Nullable sum,
+                                   size_t count, float scale, float momentum, float rate);
+
 // Reductions in a fixed order
 
 /// Sum of x[i]^2 in Double, in 32 lanes (i mod 32) added in one fixed tree.
