@@ -26,7 +26,7 @@ package final class NetworkExecution {
 
     private final class Step {
         let action: Schedule.Action
-        var tile: Tile
+        let tile: Tile
         /// Gradients to add the computed ones to.
         let sums: [TileValue?]
         /// For every example that there is room for, the tiles of a chain.

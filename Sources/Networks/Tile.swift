@@ -41,8 +41,9 @@ package struct TileValue: Sendable {
 
 /// What an operation reads and writes for a tile: places in one worker's arena.
 ///
-/// Values that the operation did not say it needs have no place at the time, and must not be touched.
-package struct Tile: Sendable {
+/// Values that the operation did not say it needs have no place at the time, and must not be touched. A class, because it is
+/// handed on in loops, and a copy would count seven references.
+package final class Tile {
     /// Activations.
     package var inputs: [TileValue]
     package var output: TileValue
@@ -68,6 +69,59 @@ package struct Tile: Sendable {
     package let isTraining: Bool
     /// Examples in use.
     package var examples: Int
+
+    /// - Parameters: the properties of the same names.
+    package init(
+        inputs: [TileValue],
+        output: TileValue,
+        state: TileValue,
+        inputGradients: [TileValue?],
+        outputGradient: TileValue?,
+        scratch: Buffer<Float>,
+        scratchOffset: Int,
+        parameterOffset: Int,
+        node: Int,
+        seeds: Buffer<UInt64>,
+        isInPlace: Bool,
+        isGradientInPlace: Bool,
+        isTraining: Bool,
+        examples: Int
+    ) {
+        self.inputs = inputs
+        self.output = output
+        self.state = state
+        self.inputGradients = inputGradients
+        self.outputGradient = outputGradient
+        self.scratch = scratch
+        self.scratchOffset = scratchOffset
+        self.parameterOffset = parameterOffset
+        self.node = node
+        self.seeds = seeds
+        self.isInPlace = isInPlace
+        self.isGradientInPlace = isGradientInPlace
+        self.isTraining = isTraining
+        self.examples = examples
+    }
+
+    /// A tile of its own with the same places.
+    func copy() -> Tile {
+        Tile(
+            inputs: inputs,
+            output: output,
+            state: state,
+            inputGradients: inputGradients,
+            outputGradient: outputGradient,
+            scratch: scratch,
+            scratchOffset: scratchOffset,
+            parameterOffset: parameterOffset,
+            node: node,
+            seeds: seeds,
+            isInPlace: isInPlace,
+            isGradientInPlace: isGradientInPlace,
+            isTraining: isTraining,
+            examples: examples
+        )
+    }
 
     /// The only or first input.
     package var input: TileValue { inputs[0] }

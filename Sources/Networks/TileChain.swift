@@ -20,7 +20,7 @@ final class TileChain {
             TileValue(buffer: tile.scratch, offset: offset, count: value.count, capacity: 1)
         }
         let unpooled = place(passing, like: tile.input)
-        var pooling = tile
+        let pooling = tile.copy()
         pooling.inputs = [tile.input.single(example)]
         pooling.output = tile.output.single(example)
         pooling.state = tile.state.single(example)
@@ -28,14 +28,14 @@ final class TileChain {
         pooling.inputGradients = [unpooled]
         pooling.isGradientInPlace = false
         pooling.examples = 1
-        var activation = pooling
+        let activation = pooling.copy()
         activation.output = pooling.input
         activation.outputGradient = unpooled
         activation.isGradientInPlace = true
         self.activation = activation
         if let convolutionOffset {
             let pooled = place(passing + tile.input.count, like: tile.output)
-            var convolution = pooling
+            let convolution = pooling.copy()
             convolution.inputs = [pooling.output]
             convolution.inputGradients = [pooled]
             convolution.parameterOffset = convolutionOffset
