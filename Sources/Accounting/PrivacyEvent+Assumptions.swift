@@ -14,11 +14,11 @@ extension PrivacyEvent {
         }
         switch self {
         case .gaussian:
-            add("the noise is a real-valued Gaussian; what a computer draws is not, unless its distance is accounted for")
+            add("the noise is a real-valued Gaussian, which no computer draws exactly")
         case .discreteGaussian:
             add("the noise is independent over coordinates and steps, and nobody but its source knows it")
         case .sumOfDiscreteGaussians(let shares, _, _):
-            add("at least \(shares) of the noise shares are drawn as planned, independently, by sources that the adversary does not control")
+            add("at least \(shares) noise shares are drawn as planned, by sources that the adversary does not control")
         case .skellam:
             add(
                 "the noise is independent over coordinates and steps, and nobody but its sources knows it",
@@ -29,7 +29,7 @@ extension PrivacyEvent {
             event.collectAssumptions(into: &found)
         case .truncatedPoisson(_, let population, _, let event):
             add(
-                "every one of \(population) examples flips a coin of its own at every step; too large a batch is cut uniformly",
+                "each of \(population) examples flips a coin of its own at every step; a batch is cut uniformly",
                 "the dominating pair of Chua et al. (arXiv 2411.04205) and Ganesh (arXiv 2508.15089)"
             )
             event.collectAssumptions(into: &found)
@@ -37,7 +37,7 @@ extension PrivacyEvent {
             add("every client, and every example of a client that takes part, flips a coin of its own at every step")
             event.collectAssumptions(into: &found)
         case .boundedParticipation(_, let participations, let separation, let event):
-            add("no unit takes part in more than \(participations) rounds, or in two that are fewer than \(separation) apart")
+            add("no unit takes part in more than \(participations) rounds, or in two less than \(separation) apart")
             event.collectAssumptions(into: &found)
         case .treeAggregation:
             add("a unit takes part at most once in a tree; its absence is the zeroing of its contribution")
