@@ -35,9 +35,16 @@ package enum Accountant: String, Hashable, Sendable, Codable, CaseIterable {
     }
 
     /// The least epsilon of those accountants that cover `event`.
-    package static func least(of event: PrivacyEvent, delta: Double) throws(AccountingError) -> AccountedEpsilon {
+    /// - Parameter bytes: what the computation may take, at least some 5 MiB.
+    package static func least(
+        of event: PrivacyEvent,
+        delta: Double,
+        bytes: Int = .max
+    ) throws(AccountingError) -> AccountedEpsilon {
         let renyi = Result { () throws(AccountingError) in try RDPAccountant.epsilon(of: event, delta: delta) }
-        let loss = Result { () throws(AccountingError) in try PLDAccountant.epsilon(of: event, delta: delta) }
+        let loss = Result { () throws(AccountingError) in
+            try PLDAccountant.epsilon(of: event, delta: delta, bytes: bytes)
+        }
         switch (loss, renyi) {
         case (.success(let loss), .success(let renyi)): return renyi.epsilon < loss.epsilon ? renyi : loss
         case (.success(let loss), .failure): return loss
@@ -90,6 +97,45 @@ package enum Accountant: String, Hashable, Sendable, Codable, CaseIterable {
             )
         case .zcdp:
             try ZCDPAccountant.noiseMultiplier(forEpsilon: target, delta: delta, steps: steps, conversion: conversion)
+        }
+    }
+
+    /// The same by one accountant, or by the tightest that covers the target.
+    /// - Parameters:
+    ///   - accountant: nil for the loss distribution where it covers the target, else Rényi divergences.
+    ///   - bytes: what the computation may take, at least some 5 MiB.
+    package static func noiseMultiplier(
+        by accountant: Accountant?,
+        forEpsilon target: Double,
+        delta: Double,
+        samplingRate: Double,
+        steps: Int,
+        bytes: Int = .max
+    ) throws(AccountingError) -> Double {
+        if let accountant, accountant != .pld {
+            return try accountant.noiseMultiplier(
+                forEpsilon: target,
+                delta: delta,
+                samplingRate: samplingRate,
+                steps: steps
+            )
+        }
+        do throws(AccountingError) {
+            return try PLDAccountant.noiseMultiplier(
+                forEpsilon: target,
+                delta: delta,
+                samplingRate: samplingRate,
+                steps: steps,
+                bytes: bytes
+            )
+        } catch {
+            guard accountant == nil else { throw error }
+            return try RDPAccountant.noiseMultiplier(
+                forEpsilon: target,
+                delta: delta,
+                samplingRate: samplingRate,
+                steps: steps
+            )
         }
     }
 

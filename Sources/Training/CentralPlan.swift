@@ -96,6 +96,9 @@ package struct CentralPlan: Sendable {
     /// The same by Rényi divergences, with either conversion, for comparison with papers.
     package let renyiClaims: [Conversion: PrivacyClaim]
 
+    /// The accounting is over before the run begins, and may take so much more than the run.
+    private static let accountingRoom = 6 << 20
+
     /// q·N, the constant by which sums are divided.
     package var normaliser: Double { sampler.rate * Double(examples) }
     /// The factor from grid units of a sum to the mean gradient.
@@ -156,7 +159,8 @@ package struct CentralPlan: Sendable {
                 steps: steps,
                 delta: configuration.delta,
                 examples: examples,
-                accountant: configuration.accountant
+                accountant: configuration.accountant,
+                bytes: memory.totalBytes + Self.accountingRoom
             ),
             certificate: certificate
         )

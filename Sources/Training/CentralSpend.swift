@@ -20,6 +20,8 @@ struct CentralSpend {
         let examples: Int
         /// Nil for the least of those that cover the run.
         let accountant: Accountant?
+        /// What the accounting may take: it is over before the run begins.
+        let bytes: Int
     }
 
     /// The noise for a target, rounded up to a whole K; with an epsilon as target, the claim is at most that.
@@ -33,17 +35,21 @@ struct CentralSpend {
             try self.init(multiplier: multiplier, sampling: sampling, certificate: certificate)
         case .epsilon(let epsilon):
             var multiplier = try TrainingError.mapping(TrainingError.accounting) { () throws(AccountingError) in
-                try (sampling.accountant ?? .pld).noiseMultiplier(
+                try Accountant.noiseMultiplier(
+                    by: sampling.accountant,
                     forEpsilon: epsilon,
                     delta: sampling.delta,
                     samplingRate: sampling.sampler.rate,
-                    steps: sampling.steps
+                    steps: sampling.steps,
+                    bytes: sampling.bytes
                 )
             }
             // The sampler's item of delta is left out of the calibration; it is worth a last digit of epsilon.
             var spend = try Self(multiplier: multiplier, sampling: sampling, certificate: certificate)
+            var widening = 1e-6
             while spend.claim.epsilon > epsilon {
-                multiplier *= 1 + 1e-6
+                multiplier *= 1 + widening
+                widening *= 2
                 spend = try Self(multiplier: multiplier, sampling: sampling, certificate: certificate)
             }
             self = spend
@@ -75,7 +81,9 @@ struct CentralSpend {
         }
         self.renyiClaims = renyiClaims
         claim = try release.claim(sampling) { (event, delta) throws(AccountingError) in
-            guard let accountant = sampling.accountant else { return try Accountant.least(of: event, delta: delta) }
+            guard let accountant = sampling.accountant else {
+                return try Accountant.least(of: event, delta: delta, bytes: sampling.bytes)
+            }
             return try accountant.epsilon(of: event, delta: delta)
         }
     }

@@ -12,40 +12,39 @@ struct LossComposition {
     /// What every loss may be short of, over all steps.
     private let lossError: Double
 
+    /// - Parameter laws: at least one, each at least once.
     init(_ laws: [RepeatedLaw], plan: LossPlan) {
         let fourier = FourierTransform(size: plan.cells)
-        let size = plan.cells
-        var packed = [SIMD2<Double>](repeating: .zero, count: size)
-        var other = packed
-        var factors = [LossFactor](repeating: LossFactor(size: size), count: 2)
+        var factors = LossFactors(size: plan.cells, laws: laws.count)
         var lossError = 0.0
         let names: [LossDirection] = [.remove, .add]
-        for repeated in laws where repeated.count > 0 {
-            let grids = LossGrid.both(repeated.law, step: plan.step, leaving: plan.leftMass)
-            lossError += Double(repeated.count) * max(grids.remove.lossError, grids.add.lossError)
-            let tilted = zip(names, [grids.remove, grids.add]).map { name, grid in
-                TiltedGrid(grid, tilt: plan.tilts[name] ?? 1, further: plan.tailTilts[name] ?? 1, step: plan.step)
-            }
+        var packed: [SIMD2<Double>] = []
+        var other: [SIMD2<Double>] = []
+        for (place, repeated) in laws.enumerated() {
+            var grids = Self.tilted(repeated, plan, names, &lossError)
             // Two real sequences go through one transform: as its real and its imaginary part.
-            packed.clear()
-            for (part, grid) in tilted.enumerated() { grid.add(to: &packed, part: part) }
+            packed.clear(count: plan.cells)
+            for part in 0..<2 { grids[part].move(to: &packed, part: part) }
+            if other.isEmpty { other.clear(count: plan.cells) }
             let norm = packed.reduce(0) { $0 + ($1 * $1).sum() }.squareRoot()
-            let error = FourierTransform.relativeError(size: size) * Double(size).squareRoot() * norm
+            let error = FourierTransform.relativeError(size: plan.cells) * Double(plan.cells).squareRoot() * norm
             fourier.transform(&packed, by: &other)
-            for part in 0..<2 {
-                factors[part].multiply(tilted[part], packed, part: part, error: error, count: repeated.count)
+            let power = LossFactors.Power(grids: grids, error: error, count: repeated.count)
+            if place < laws.count - 1 {
+                factors.include(power, packed)
+            } else {
+                factors.finish(power, &packed)
             }
         }
         // The inverse transform is the conjugate of the transform of the conjugate, over N.
-        packed.clear()
-        for part in 0..<2 { factors[part].finish(into: &packed, part: part) }
         fourier.transform(&packed, by: &other)
+        other = []
         for (part, name) in names.enumerated() {
             directions.append(
                 LossTail(
                     packed,
                     part: part,
-                    factor: factors[part],
+                    factor: factors.directions[part],
                     tilt: plan.tilts[name] ?? 1,
                     further: plan.tailTilts[name] ?? 1,
                     start: Int(((plan.windowStarts[name] ?? 0) / plan.step).rounded(.down)),
@@ -54,6 +53,19 @@ struct LossComposition {
             )
         }
         self.lossError = lossError * (1 + 0x1p-40)
+    }
+
+    private static func tilted(
+        _ repeated: RepeatedLaw,
+        _ plan: LossPlan,
+        _ names: [LossDirection],
+        _ lossError: inout Double
+    ) -> [TiltedGrid] {
+        let grids = LossGrid.both(repeated.law, step: plan.step, leaving: plan.leftMass)
+        lossError += Double(repeated.count) * max(grids.remove.lossError, grids.add.lossError)
+        return zip(names, [grids.remove, grids.add]).map { name, grid in
+            TiltedGrid(grid, tilt: plan.tilts[name] ?? 1, further: plan.tailTilts[name] ?? 1, step: plan.step)
+        }
     }
 
     /// An epsilon for which `delta` holds, and how much of delta is the transform's and the truncation's.
@@ -75,8 +87,12 @@ struct LossComposition {
 }
 
 extension [SIMD2<Double>] {
-    /// Sets every element to zero.
-    fileprivate mutating func clear() {
-        for index in indices { self[index] = .zero }
+    /// Becomes so many zeros.
+    fileprivate mutating func clear(count: Int) {
+        if self.count == count {
+            for index in indices { self[index] = .zero }
+        } else {
+            self = [SIMD2<Double>](repeating: .zero, count: count)
+        }
     }
 }

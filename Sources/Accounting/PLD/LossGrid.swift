@@ -22,6 +22,9 @@ struct LossGrid {
     /// A bound of the error of a loss at a cell's edge.
     let lossError: Double
 
+    /// The masses, which are then gone from here.
+    consuming func takeMasses() -> [Double] { masses }
+
     /// Both directions of a law.
     ///
     /// - Parameters:
@@ -45,10 +48,9 @@ struct LossGrid {
         var error = 0.0
         for part in law.parts {
             let cells = Cells(part, edges: low...high, step: step)
-            cells.addRemoved(to: &remove)
-            cells.addAdded(to: &add)
-            infiniteRemove += cells.above.x
-            infiniteAdd += cells.below.y
+            let outside = cells.add(removed: &remove, added: &add)
+            infiniteRemove += outside.above
+            infiniteAdd += outside.below
             error = max(error, cells.lossError)
         }
         remove[-low] += law.rest
@@ -60,78 +62,77 @@ struct LossGrid {
     }
 }
 
-/// The masses of one part between the edges of the grid, each with a bound of its error.
+/// The masses of one part between the edges of the grid.
 private struct Cells {
+    let part: LossLaw.Part
     let edges: ClosedRange<Int>
     let step: Double
-    /// P and Q between an edge and the next, rounded up.
-    private var inside: [SIMD2<Double>] = []
-    /// How far `inside` may be above the exact values.
-    private var excess: [SIMD2<Double>] = []
-    /// P and Q of the losses above the last edge and at most the first, rounded up.
-    private(set) var above = SIMD2<Double>.zero
-    private(set) var below = SIMD2<Double>.zero
-    private(set) var lossError = 0.0
+    /// How far the exact loss at a computed edge may be from the edge's (section 4).
+    let lossError: Double
+    /// 1 / (1 - e^-h), rounded up.
+    private let spread: Double
+
+    /// What lies on one side of an edge: the smaller sides under P and Q, each with a bound of its error.
+    private struct Edge {
+        let place: Double
+        let tail: SIMD2<Double>
+        let error: SIMD2<Double>
+    }
 
     init(_ part: LossLaw.Part, edges: ClosedRange<Int>, step: Double) {
+        self.part = part
         self.edges = edges
         self.step = step
-        let unit = DirectedRounding.unit
+        let greatest = Double(max(abs(edges.lowerBound), abs(edges.upperBound))) * step
         let z = part.pair.noiseMultiplier
-        inside.reserveCapacity(edges.count - 1)
-        excess.reserveCapacity(edges.count - 1)
-        var last = (place: -Double.infinity, tail: SIMD2<Double>.zero, error: SIMD2<Double>.zero)
-        var greatest = 0.0
-        for edge in edges {
-            let loss = Double(edge) * step
-            let place = part.pair.place(of: loss)
-            let tail = part.weight * part.pair.tail(at: place)
-            // erfc is within 8 units; its argument's rounding moves it by a factor of at most 2 (1 + t^2) units.
-            let distance = place.isFinite ? (abs(place) + 2) / z : 0
-            let error = unit * (24 + 6 * distance * distance) * tail
-            if place.isFinite { greatest = max(greatest, abs(loss)) }
-            defer { last = (place, tail, error) }
-            if edge == edges.lowerBound {
-                below = place > 0 ? part.weight - tail + error : tail + error
-                continue
-            }
-            let bound = last.error + error
+        lossError = 32 * DirectedRounding.unit * (greatest + 32 + 4 / (z * z))
+        spread = -1 / expm1(-step) * (1 + 8 * DirectedRounding.unit)
+    }
+
+    private func edge(_ index: Int) -> Edge {
+        let place = part.pair.place(of: Double(index) * step)
+        let tail = part.weight * part.pair.tail(at: place)
+        // erfc is within 8 units; its argument's rounding moves it by a factor of at most 2 (1 + t^2) units.
+        let distance = place.isFinite ? (abs(place) + 2) / part.pair.noiseMultiplier : 0
+        return Edge(place: place, tail: tail, error: DirectedRounding.unit * (24 + 6 * distance * distance) * tail)
+    }
+
+    /// Adds the masses under P at the edges, and those under Q at the negated edges, in ascending order of the loss.
+    ///
+    /// - Returns: P above the last edge and Q up to the first one: what becomes an infinite loss.
+    func add(removed: inout [Double], added: inout [Double]) -> (above: Double, below: Double) {
+        var last = edge(edges.lowerBound)
+        let below = last.place > 0 ? part.weight - last.tail + last.error : last.tail + last.error
+        removed[0] += below.x
+        for index in 0..<edges.count - 1 {
+            let next = edge(edges.lowerBound + index + 1)
+            defer { last = next }
+            let bound = last.error + next.error
             // Both sides of an edge at 0 are the smaller sides of their own.
-            let mass: SIMD2<Double> =
-                place <= 0 ? tail - last.tail : last.place > 0 ? last.tail - tail : part.weight - last.tail - tail
-            inside.append((mass + bound).replacing(with: 0, where: mass + bound .< 0))
-            excess.append(2 * bound)
-            if edge == edges.upperBound { above = place > 0 ? tail + error : part.weight - tail + error }
+            let exact: SIMD2<Double> =
+                next.place <= 0
+                ? next.tail - last.tail : last.place > 0 ? last.tail - next.tail : part.weight - last.tail - next.tail
+            let mass = (exact + bound).replacing(with: 0, where: exact + bound .< 0)
+            // How far it may be above the exact value.
+            let excess = 2 * bound
+            if mass.x > 0 {
+                // P - e^a Q, not less than it is.
+                let other = scaledDown(mass.y - excess.y, by: Double(edges.lowerBound + index) * step)
+                let upper = min(mass.x, max(0, mass.x - other) * spread)
+                removed[index + 1] += upper
+                removed[index] += mass.x - upper
+            }
+            if mass.y > 0 {
+                let other = scaledDown(mass.x - excess.x, by: -Double(edges.lowerBound + index + 1) * step)
+                let upper = min(mass.y, max(0, mass.y - other) * spread)
+                let place = edges.count - 1 - index
+                added[place] += upper
+                added[place - 1] += mass.y - upper
+            }
         }
-        // Section 4: each edge is the exact edge of a loss that differs by no more.
-        lossError = 32 * unit * (greatest + 32 + 4 / (z * z))
-    }
-
-    /// The masses under P at the edges, which are losses.
-    func addRemoved(to masses: inout [Double]) {
-        masses[0] += below.x
-        let spread = -1 / expm1(-step) * (1 + 8 * DirectedRounding.unit)
-        for index in inside.indices where inside[index].x > 0 {
-            // P - e^a Q, not less than it is.
-            let other = scaledDown(inside[index].y - excess[index].y, by: Double(edges.lowerBound + index) * step)
-            let upper = min(inside[index].x, max(0, inside[index].x - other) * spread)
-            masses[index + 1] += upper
-            masses[index] += inside[index].x - upper
-        }
-    }
-
-    /// The masses under Q at the negated edges, in ascending order of the loss.
-    func addAdded(to masses: inout [Double]) {
-        masses[0] += above.y
-        let spread = -1 / expm1(-step) * (1 + 8 * DirectedRounding.unit)
-        for index in inside.indices where inside[index].y > 0 {
-            let exponent = -Double(edges.lowerBound + index + 1) * step
-            let other = scaledDown(inside[index].x - excess[index].x, by: exponent)
-            let upper = min(inside[index].y, max(0, inside[index].y - other) * spread)
-            let place = edges.count - 1 - index
-            masses[place] += upper
-            masses[place - 1] += inside[index].y - upper
-        }
+        let above = last.place > 0 ? last.tail + last.error : part.weight - last.tail + last.error
+        added[0] += above.y
+        return (above.x, below.y)
     }
 
     /// At most e^exponent times `mass`, also where the cell's edges are off by `lossError`, and not negative.

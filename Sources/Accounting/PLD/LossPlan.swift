@@ -47,7 +47,8 @@ struct LossPlan {
     private static let tolerance = 2e-4
     private static let limit = 8e-4
 
-    init(_ laws: [RepeatedLaw], target: Target) throws(AccountingError) {
+    /// - Parameter most: the most cells of the window, a power of two.
+    init(_ laws: [RepeatedLaw], target: Target, most: Int = maximumCells) throws(AccountingError) {
         let steps = Double(laws.reduce(0) { $0 + $1.count })
         func mass(_ logDelta: Double) -> Double { max(1e-300, exp(max(logDelta, -600)) * 1e-8 / max(1, steps)) }
         var estimate: Estimate
@@ -80,17 +81,17 @@ struct LossPlan {
         // A delta is to be right within a part of itself, which a tilt of theta makes a theta-th part in epsilon.
         var goal = Self.aim * scale
         if case .epsilon = target, let tilt = estimate.tilts.values.max() { goal = min(goal, Self.deltaAim / tilt) }
-        var cells = Self.fewestCells
+        var cells = min(most, Self.fewestCells)
         while true {
             let step = width / Double(cells - 4)
             let error = estimate.gridError(step: step)
-            let fits = estimate.range / step <= Double(Self.maximumCells)
+            let fits = estimate.range / step <= Double(most)
             if fits, error <= goal || (cells >= Self.usualCells && error <= Self.tolerance * scale) { break }
-            guard cells < Self.maximumCells else {
+            guard cells < most else {
                 guard fits, error <= Self.limit * scale else {
                     throw .unreachableTarget(
                         what: "an epsilon by privacy loss distribution",
-                        reason: "2^21 cells are too few for this composition; the rdp accountant covers it"
+                        reason: "\(most) cells are too few for this composition; the rdp accountant covers it"
                     )
                 }
                 break

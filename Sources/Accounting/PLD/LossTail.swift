@@ -26,7 +26,7 @@ struct LossTail {
     init(
         _ packed: [SIMD2<Double>],
         part: Int,
-        factor: LossFactor,
+        factor: LossFactors.Direction,
         tilt: Double,
         further: Double,
         start: Int,

@@ -7,11 +7,14 @@ extension PLDAccountant {
     /// relative 1e-6 where the grid's error is no larger; the returned value itself satisfies the target.
     ///
     /// A search by secants (Illinois) in log z and log epsilon, inside a bracket.
+    ///
+    /// - Parameter bytes: what the computation may take, as in `epsilon(of:delta:bytes:)`.
     package static func noiseMultiplier(
         forEpsilon target: Double,
         delta: Double,
         samplingRate: Double,
-        steps: Int
+        steps: Int,
+        bytes: Int = .max
     ) throws(AccountingError) -> Double {
         guard target > 0, target.isFinite else { throw .invalid("epsilon", target, "a positive number") }
         guard samplingRate > 0, samplingRate <= 1 else {
@@ -21,7 +24,7 @@ extension PLDAccountant {
         guard delta >= 1e-30, delta < 1 else { throw .invalid("delta", delta, "a number in [1e-30, 1)") }
         func excess(_ multiplier: Double) throws(AccountingError) -> Double {
             let step = PrivacyEvent.poissonSampled(rate: samplingRate, event: .gaussian(noiseMultiplier: multiplier))
-            let epsilon = try epsilon(of: step.selfComposed(steps), delta: delta).epsilon
+            let epsilon = try epsilon(of: step.selfComposed(steps), delta: delta, bytes: bytes).epsilon
             return log(max(epsilon, target * 1e-3) / target)
         }
         guard samplingRate < 1 else {

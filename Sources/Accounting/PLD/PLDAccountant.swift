@@ -18,10 +18,17 @@ package enum PLDAccountant {
 
     /// The smallest epsilon, up to the grid's error, for which `event` is (epsilon, delta)-DP.
     ///
-    /// - Parameter delta: in [1e-30, 1).
-    package static func epsilon(of event: PrivacyEvent, delta: Double) throws(AccountingError) -> AccountedEpsilon {
+    /// - Parameters:
+    ///   - delta: in [1e-30, 1).
+    ///   - bytes: what the computation may take, at least some 5 MiB; with little the grid is coarser, or there is an error.
+    package static func epsilon(
+        of event: PrivacyEvent,
+        delta: Double,
+        bytes: Int = .max
+    ) throws(AccountingError) -> AccountedEpsilon {
+        let cells = cells(bytes: bytes)
         guard delta >= 1e-30, delta < 1 else { throw .invalid("delta", delta, "a number in [1e-30, 1)") }
-        let key = ResultCache.Key(event: event, delta: delta)
+        let key = ResultCache.Key(event: event, delta: delta, cells: cells)
         if let known = ResultCache.value(of: key) { return known }
         let parts = try LossParts(event)
         let transfer = DeltaParts.transferItem(of: delta, slack: parts.slack)
@@ -30,7 +37,7 @@ package enum PLDAccountant {
         if parts.laws.isEmpty {
             result.epsilon = try GaussianLoss.epsilon(precision: parts.precision, delta: rest)
         } else {
-            let plan = try LossPlan(parts.allLaws(), target: .delta(rest))
+            let plan = try LossPlan(parts.allLaws(), target: .delta(rest), most: cells)
             result = LossComposition(parts.allLaws(), plan: plan).epsilon(delta: rest)
         }
         guard result.epsilon.isFinite else { throw .noFiniteEpsilon(event: "the composition") }
@@ -44,6 +51,16 @@ package enum PLDAccountant {
         )
         ResultCache.keep(accounted, for: key)
         return accounted
+    }
+
+    /// Bytes of a cell: the transform and its room, the roots, and grids of as many cells.
+    private static let bytesPerCell = 72
+
+    /// The most cells that so many bytes have room for, from 2^16 to 2^21.
+    private static func cells(bytes: Int) -> Int {
+        var cells = LossPlan.maximumCells
+        while cells > 1 << 16, cells * bytesPerCell > bytes { cells /= 2 }
+        return cells
     }
 
     /// The smallest delta, up to the grid's error, for which `event` is (epsilon, delta)-DP; at most 1.
@@ -190,6 +207,7 @@ private enum ResultCache {
     struct Key: Hashable {
         let event: PrivacyEvent
         let delta: Double
+        let cells: Int
     }
 
     private static let capacity = 256

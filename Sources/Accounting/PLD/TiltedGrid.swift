@@ -16,22 +16,26 @@ struct TiltedGrid {
     /// The relative error of a mass.
     let relativeError: Double
 
-    init(_ grid: LossGrid, tilt: Double, further: Double, step: Double) {
-        func exponent(_ index: Int) -> Double { Double(grid.first + index) * step * tilt }
+    init(_ grid: consuming LossGrid, tilt: Double, further: Double, step: Double) {
+        let first = grid.first
+        infinite = grid.infinite
+        masses = grid.takeMasses()
         var greatest = -Double.infinity
         var greatestFurther = -Double.infinity
-        let logarithms = grid.masses.map { $0 > 0 ? log($0) : -Double.infinity }
-        for index in logarithms.indices {
-            greatest = max(greatest, logarithms[index] + exponent(index))
-            let loss = Double(grid.first + index) * step
-            greatestFurther = max(greatestFurther, logarithms[index] + loss * (tilt + further))
+        for index in masses.indices {
+            let loss = Double(first + index) * step
+            // In place: each mass is only needed by its logarithm.
+            masses[index] = masses[index] > 0 ? log(masses[index]) : -.infinity
+            greatest = max(greatest, masses[index] + loss * tilt)
+            greatestFurther = max(greatestFurther, masses[index] + loss * (tilt + further))
         }
-        masses = logarithms.indices.map { exp(logarithms[$0] + exponent($0) - greatest) }
-        let sum = masses.reduce(0, +)
+        var sum = 0.0
         var furtherSum = 0.0
-        for index in logarithms.indices {
-            let loss = Double(grid.first + index) * step
-            furtherSum += exp(logarithms[index] + loss * (tilt + further) - greatestFurther)
+        for index in masses.indices {
+            let loss = Double(first + index) * step
+            furtherSum += exp(masses[index] + loss * (tilt + further) - greatestFurther)
+            masses[index] = exp(masses[index] + loss * tilt - greatest)
+            sum += masses[index]
         }
         logMoment = greatest + log(sum)
         // Rounded up: the sum errs by a unit for each term at most.
@@ -45,16 +49,17 @@ struct TiltedGrid {
         atom = masses[heaviest]
         masses[heaviest] = 0
         atomPlace = heaviest
-        offset = grid.first + heaviest
-        infinite = grid.infinite
-        let longest = max(abs(exponent(0)), abs(exponent(masses.count - 1))) + abs(greatest)
+        offset = first + heaviest
+        let longest = Double(max(abs(first), abs(first + masses.count))) * step * tilt + abs(greatest)
         // The sum's own error does no harm: what it divides by here is multiplied in again.
         relativeError = DirectedRounding.unit * (16 + 8 * longest)
     }
 
     /// Adds what is not the heaviest cell, cyclically, to one part of a sequence.
-    func add(to sequence: inout [SIMD2<Double>], part: Int) {
+    /// The masses are then gone from here.
+    mutating func move(to sequence: inout [SIMD2<Double>], part: Int) {
         let mask = sequence.count - 1
         for index in masses.indices { sequence[(index - atomPlace) & mask][part] += masses[index] }
+        masses = []
     }
 }
