@@ -97,13 +97,15 @@ let package = Package(
                 "Randomness", "Rounds", "Store", "TOML", "Training", "Updates", logging, protobuf,
             ]
         ),
+        room("Auditing", ["Accounting", "Cryptography", "Files", "Networks", "Rounds", "Training"]),
+        room("Plots", []),
         room("CommandLineKit", [arguments, logging]),
         tool(
             "sotto",
             path: "Sources/sotto",
             [
-                "Accounting", "CommandLineKit", "Cryptography", "Datasets", "Files", "Kernels", "Models", "Networks",
-                "Noise", "Randomness", "Training", arguments,
+                "Accounting", "Auditing", "CommandLineKit", "Cryptography", "Datasets", "Files", "Kernels", "Models",
+                "Networks", "Noise", "Plots", "Randomness", "Training", arguments,
             ]
         ),
         tool("sotto-client", path: "Client", ["CommandLineKit", "Kernels", "Participant", arguments, logging]),
@@ -130,6 +132,14 @@ let package = Package(
         suite("Rounds", ["Accounting", "Noise", "Randomness"]),
         suite("Messages", ["Cryptography", "Randomness", "Rounds", protobuf]),
         suite("Store", ["Rounds", grdb]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["TestKit"],
+            path: "Tests/CommandTests",
+            swiftSettings: settings
+        ),
+        suite("Auditing", ["Accounting", "Cryptography", "Datasets", "Networks", "Training"]),
+        suite("Plots"),
         suite("CommandLineKit", [arguments]),
         suite(
             "Participant",

@@ -20,7 +20,13 @@ struct LedgerCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object with every entry.")
     var json = false
 
+    @Option(help: "Write the ledger, its head signed by this server, to this file: what sotto account --ledger reads.")
+    var export: String?
+
     func run() throws {
+        let key = try export.map { path in
+            try Administration.exportLedger(name, to: path, configuration: configuration.load())
+        }
         let report = try Administration.ledgerReport(name, configuration: configuration.load())
         if json { return print(try Administration.json(report)) }
         var entries = TextTable([.right, .left, .right, .right, .left, .left])
@@ -47,6 +53,7 @@ struct LedgerCommand: AsyncParsableCommand {
         }
         if let limit = report.budgetEpsilon { summary.row("budget", "epsilon \(limit)") }
         if let limit = report.budgetEpsilonServer { summary.row("budget against the server", "epsilon \(limit)") }
+        if let export, let key { summary.row("exported", "\(export), signed by the key \(key)") }
         print(summary)
     }
 }

@@ -65,7 +65,8 @@ extension Adversary: Comparable {
 }
 
 extension Adversary: Codable, CodingKeyRepresentable {
-    private struct Key: CodingKey {
+    /// The text form as the name of a member.
+    struct Key: CodingKey {
         let stringValue: String
         var intValue: Int? { nil }
         init(stringValue: String) { self.stringValue = stringValue }

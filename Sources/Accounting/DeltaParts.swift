@@ -122,9 +122,21 @@ package struct DeltaParts: Hashable, Sendable, Codable {
         rounding: Double = 0,
         account: (Double) throws(AccountingError) -> AccountedEpsilon
     ) throws(AccountingError) -> (parts: DeltaParts, accounted: AccountedEpsilon) {
+        try split(delta, samplers: sampler.map { [$0] } ?? [], rounding: rounding, account: account)
+    }
+
+    /// The same for noise of several samplers, whose distances add up.
+    package static func split(
+        _ delta: Double,
+        samplers: [SamplerDistance],
+        rounding: Double = 0,
+        account: (Double) throws(AccountingError) -> AccountedEpsilon
+    ) throws(AccountingError) -> (parts: DeltaParts, accounted: AccountedEpsilon) {
         guard delta > 0, delta < 1 else { throw .invalid("delta", delta, "a number in (0, 1)") }
         guard rounding >= 0, rounding.isFinite else { throw .invalid("rounding item of delta", rounding, "at least 0") }
-        func need(_ epsilon: Double) -> Double { sampler?.deltaItem(epsilon: epsilon) ?? 0 }
+        func need(_ epsilon: Double) -> Double {
+            samplers.reduce(0) { DirectedRounding.addUp($0, $1.deltaItem(epsilon: epsilon)) }
+        }
         guard need(0) > 0 || rounding > 0 else {
             let accounted = try account(delta)
             return (DeltaParts(accounted, sampler: 0, rounding: 0), accounted)

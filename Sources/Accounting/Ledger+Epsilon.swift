@@ -9,13 +9,20 @@ package struct Budget: Hashable, Sendable, Codable {
     /// The most epsilon against the server; nil where no promise against the server is made.
     package let epsilonServer: Double?
     package let conversion: Conversion
+    /// Who accounts, in the order in which they are asked: each is an upper bound, so a charge that one admits is admitted.
+    package let accountants: [Accountant]
 
+    /// - Parameter accountants: at least one. The others are asked only about what the first refuses, so slow ones belong
+    ///   at the end. Whoever states an epsilon beside this budget has to take the least of the same accountants, or state
+    ///   more than the limit.
     package init(
         epsilon: Double,
         delta: Double,
         epsilonServer: Double? = nil,
-        conversion: Conversion = .improved
+        conversion: Conversion = .improved,
+        accountants: [Accountant] = [.rdp]
     ) throws(AccountingError) {
+        precondition(!accountants.isEmpty, "a budget needs an accountant")
         for limit in [epsilon, epsilonServer ?? 0] where !(limit >= 0 && limit.isFinite) {
             throw .invalid("epsilon of a budget", limit, "a finite number, at least 0")
         }
@@ -24,6 +31,7 @@ package struct Budget: Hashable, Sendable, Codable {
         self.delta = delta
         self.epsilonServer = epsilonServer
         self.conversion = conversion
+        self.accountants = accountants
     }
 }
 
@@ -37,12 +45,16 @@ extension Ledger {
     }
 
     /// The epsilon against `adversary` from the entries alone.
+    /// - Parameters:
+    ///   - delta: in (0, 1), the accountant's part.
+    ///   - accountant: `pld` and `zcdp` refuse events that they do not cover; `rdp` covers every entry.
     package func epsilon(
         against adversary: Adversary,
         delta: Double,
+        accountant: Accountant = .rdp,
         conversion: Conversion = .improved
     ) throws(LedgerError) -> AccountedEpsilon {
-        try Ledger.account(event(against: adversary), delta: delta, conversion: conversion)
+        try Ledger.account(event(against: adversary), accountant, delta: delta, conversion: conversion)
     }
 
     /// Refuses a charge that would pass the budget, before it is spent; a charge that closes an open reservation adds
@@ -57,26 +69,49 @@ extension Ledger {
         if budget.epsilonServer != nil { checked.insert(.server) }
         for adversary in checked.sorted() {
             let limit = adversary == .server ? budget.epsilonServer ?? 0 : budget.epsilon
-            let now = try Ledger.account(
-                Ledger.composition(of: before, against: adversary),
-                delta: budget.delta,
-                conversion: budget.conversion
+            let then = try Ledger.least(
+                of: Ledger.composition(of: before + [(entries.count, charge)], against: adversary),
+                within: limit,
+                budget: budget
             )
-            let then = try Ledger.account(
-                Ledger.composition(of: before + [(entries.count, charge)], against: adversary),
-                delta: budget.delta,
-                conversion: budget.conversion
+            guard then > limit else { continue }
+            throw .budgetExceeded(
+                against: adversary,
+                before: try Ledger.least(
+                    of: Ledger.composition(of: before, against: adversary),
+                    within: nil,
+                    budget: budget
+                ),
+                after: then,
+                limit: limit,
+                delta: budget.delta
             )
-            guard then.epsilon <= limit else {
-                throw .budgetExceeded(
-                    against: adversary,
-                    before: now.epsilon,
-                    after: then.epsilon,
-                    limit: limit,
-                    delta: budget.delta
-                )
-            }
         }
+    }
+
+    /// The least epsilon of the budget's accountants, or the first that is within the limit. The first accountant has to
+    /// cover the event; what another one does not cover leaves the others' word.
+    private static func least(
+        of event: PrivacyEvent,
+        within limit: Double?,
+        budget: Budget
+    ) throws(LedgerError) -> Double {
+        var least = Double.infinity
+        for (place, accountant) in budget.accountants.enumerated() {
+            do throws(LedgerError) {
+                let accounted = try account(
+                    event,
+                    accountant,
+                    delta: budget.delta,
+                    conversion: budget.conversion
+                )
+                least = min(least, accounted.epsilon)
+            } catch {
+                if place == 0 { throw error }
+            }
+            if let limit, least <= limit { break }
+        }
+        return least
     }
 
     /// The composition, equal events merged in the order of their first appearance, so that the same entries always
@@ -99,11 +134,12 @@ extension Ledger {
 
     private static func account(
         _ event: PrivacyEvent,
+        _ accountant: Accountant,
         delta: Double,
         conversion: Conversion
     ) throws(LedgerError) -> AccountedEpsilon {
         do throws(AccountingError) {
-            return try RDPAccountant.epsilon(of: event, delta: delta, conversion: conversion)
+            return try accountant.epsilon(of: event, delta: delta, conversion: conversion)
         } catch {
             throw .accounting(error)
         }

@@ -8,6 +8,8 @@ package enum LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
     case malformed(String)
     /// The ledger ends elsewhere than the signed head says.
     case headMismatch(expected: Int, found: Int)
+    /// The head is not signed by the key that was expected.
+    case badSignature(String)
     /// The next entry cannot follow: its round is in another state.
     case refusedEntry(index: Int, reason: String)
     /// An entry makes no promise against this adversary, so none can be made for the whole.
@@ -27,6 +29,8 @@ package enum LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
             "ledger: not a ledger: \(reason)"
         case .headMismatch(let expected, let found):
             "ledger: the signed head stands after \(expected) entries, the record has \(found) or differs there"
+        case .badSignature(let reason):
+            "ledger: the head's signature does not hold: \(reason)"
         case .refusedEntry(let index, let reason):
             "ledger: entry \(index) cannot follow: \(reason)"
         case .noGuarantee(let adversary, let entry):

@@ -2,9 +2,11 @@
 
 internal import Accounting
 internal import Cryptography
+internal import Files
 internal import Messages
 internal import Rounds
 internal import Store
+internal import Training
 
 /// A population's ledger for people and auditors: every entry, and what follows from all of them.
 package struct LedgerReport: Sendable, Codable {
@@ -36,14 +38,9 @@ extension Administration {
         _ name: String,
         configuration: ServerConfiguration
     ) throws(AggregatorError) -> LedgerReport {
-        let store = try openStore(configuration)
+        let ledger = try verifiedLedger(name, configuration: configuration)
+        let population = ledger.population
         do {
-            let population = try store.task(name)?.population ?? name
-            let rows = try store.ledger(of: population)
-            guard !rows.isEmpty || configuration.budgets[population] != nil else {
-                throw AggregatorError.input("\(name): is neither a population nor a task of this server")
-            }
-            let ledger = try Ledger(stored: rows, population: population)
             let budget = configuration.budgets[population]
             let delta = budget?.delta ?? 1e-5
             var epsilons: [String: Double] = [:]
@@ -59,6 +56,24 @@ extension Administration {
                 budgetEpsilon: budget?.epsilon,
                 budgetEpsilonServer: budget?.epsilonServer
             )
+        } catch {
+            throw .failure("\(error)")
+        }
+    }
+
+    /// The stored ledger of a population, or of the population of a task, every entry verified.
+    private static func verifiedLedger(
+        _ name: String,
+        configuration: ServerConfiguration
+    ) throws(AggregatorError) -> Ledger {
+        let store = try openStore(configuration)
+        do {
+            let population = try store.task(name)?.population ?? name
+            let rows = try store.ledger(of: population)
+            guard !rows.isEmpty || configuration.budgets[population] != nil else {
+                throw AggregatorError.input("\(name): is neither a population nor a task of this server")
+            }
+            return try Ledger(stored: rows, population: population)
         } catch let error as AggregatorError {
             throw error
         } catch {
@@ -66,7 +81,28 @@ extension Administration {
         }
     }
 
-    /// The same as JSON.
+    /// Writes the ledger as a JSON document whose head this server signs: what `sotto account --ledger` reads.
+    ///
+    /// - Returns: the public key of the signature in hexadecimal, which an auditor has to know from elsewhere than the
+    ///   file.
+    public static func exportLedger(
+        _ name: String,
+        to path: String,
+        configuration: ServerConfiguration
+    ) throws(AggregatorError) -> String {
+        let ledger = try verifiedLedger(name, configuration: configuration)
+        let keys = try ServerKeys(stateFolder: configuration.stateFolder)
+        let signature = LedgerSignature(of: ledger, by: keys.signing)
+        do {
+            let text = try JSONText.encode(LedgerDocument(ledger, signature: signature), pretty: true)
+            try DurableFile.write(Array((text + "\n").utf8), to: path, mode: 0o644)
+        } catch {
+            throw .failure("\(error)")
+        }
+        return Hexadecimal.text(signature.key.bytes)
+    }
+
+    /// The report as JSON.
     public static func ledgerJSON(_ name: String, configuration: ServerConfiguration) throws(AggregatorError) -> String
     {
         try json(ledgerReport(name, configuration: configuration))

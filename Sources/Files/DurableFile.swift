@@ -81,10 +81,15 @@ package enum DurableFile {
             built += (built.isEmpty || built.hasSuffix("/") ? "" : "/") + part
             guard unsafe mkdir(built, 0o700) == 0 || errno == EEXIST else { throw .system(built, "make this folder") }
         }
-        var status = stat()
-        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        guard isFolder(path) else {
             throw FileError(path: path, reason: "is not a folder; name a folder or a path that is free")
         }
+    }
+
+    /// Whether there is a folder at `path`, as far as this process can see.
+    package static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Makes the name of a file durable, not only its bytes.

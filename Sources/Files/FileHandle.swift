@@ -72,6 +72,13 @@ struct FileHandle: ~Copyable {
         return false
     }
 
+    /// Takes an exclusive lock that lasts as long as the handle, once nobody else holds it.
+    func waitForLock() throws(FileError) {
+        while flock(descriptor, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw .system(path, "lock") }
+        }
+    }
+
     func sync() throws(FileError) {
         guard fsync(descriptor) == 0 else { throw .system(path, "sync to disk") }
     }

@@ -26,7 +26,7 @@ package enum DeltaShares {
     ) throws(AccountingError) -> DeltaParts? {
         var item = 0.0
         for noise in event.discreteNoise {
-            item += try samplerItem(noise, dimension: dimension, epsilon: epsilon)
+            item += try distance(of: noise, dimension: dimension).deltaItem(epsilon: epsilon)
         }
         // The sum of the rounded items is rounded up once more.
         item = item == 0 ? 0 : item.nextUp
@@ -34,11 +34,14 @@ package enum DeltaShares {
         return DeltaParts(accountant: accountant(of: delta), sampler: item)
     }
 
-    private static func samplerItem(
-        _ noise: PrivacyEvent.DiscreteNoise,
-        dimension: Int,
-        epsilon: Double
-    ) throws(AccountingError) -> Double {
+    /// How far the noise that our sampler draws lies from the ideal law.
+    ///
+    /// - Parameter dimension: coordinates of each release.
+    /// - Throws: ``AccountingError`` for a sigma that our sampler does not draw.
+    package static func distance(
+        of noise: PrivacyEvent.DiscreteNoise,
+        dimension: Int
+    ) throws(AccountingError) -> DeltaParts.SamplerDistance {
         guard let multiple = UInt64(exactly: noise.sigma / 64), let sampler = try? DiscreteGaussian(multiple: multiple)
         else {
             throw .unsupportedEvent(
@@ -51,6 +54,5 @@ package enum DeltaShares {
             steps: noise.samples,
             dimension: dimension
         )
-        .deltaItem(epsilon: epsilon)
     }
 }

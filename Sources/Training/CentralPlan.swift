@@ -126,6 +126,8 @@ package struct CentralPlan: Sendable {
                 expected: "at least \(rate), one step, and at most 1e9 steps"
             )
         }
+        // Found here, before a run is charged for what it cannot begin.
+        try MomentumSGD.check(learningRate: configuration.learningRate, momentum: configuration.momentum)
         self.configuration = configuration
         self.examples = examples
         steps = Int(expected)

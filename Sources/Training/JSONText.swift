@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// JSON (RFC 8259) from `Encodable` values, for rooms that do not link Foundation.
+/// JSON (RFC 8259) from `Encodable` values, and values from it.
 ///
 /// Keys keep the order in which they were encoded, an absent optional is `null`, and numbers are the shortest decimal that
 /// reads back as the same `Double`. The same value always gives the same bytes.

@@ -54,12 +54,7 @@ package final class MomentumSGD: Optimizer {
 
     /// - Throws: ``TrainingError/invalidArgument(name:value:expected:)`` when a rate is out of range.
     package init(dimension: Int, learningRate: Double, momentum: Double) throws(TrainingError) {
-        guard learningRate.isFinite, learningRate > 0, learningRate <= 1e6 else {
-            throw .invalidArgument(name: "learning rate", value: "\(learningRate)", expected: "above 0, at most 1e6")
-        }
-        guard momentum >= 0, momentum < 1 else {
-            throw .invalidArgument(name: "momentum", value: "\(momentum)", expected: "at least 0, below 1")
-        }
+        try Self.check(learningRate: learningRate, momentum: momentum)
         guard dimension >= 1 else {
             throw .invalidArgument(name: "dimension", value: "\(dimension)", expected: "at least 1")
         }
@@ -67,6 +62,16 @@ package final class MomentumSGD: Optimizer {
         self.momentum = Float(momentum)
         self.dimension = dimension
         velocity = Buffer(count: momentum > 0 ? dimension : 0)
+    }
+
+    /// - Throws: ``TrainingError/invalidArgument(name:value:expected:)`` when a rate is out of range.
+    package static func check(learningRate: Double, momentum: Double) throws(TrainingError) {
+        guard learningRate.isFinite, learningRate > 0, learningRate <= 1e6 else {
+            throw .invalidArgument(name: "learning rate", value: "\(learningRate)", expected: "above 0, at most 1e6")
+        }
+        guard momentum >= 0, momentum < 1 else {
+            throw .invalidArgument(name: "momentum", value: "\(momentum)", expected: "at least 0, below 1")
+        }
     }
 
     package func step(at offset: Int, parameters: inout MutableSpan<Float>, sum: Span<Int64>, scale: Double) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounting
+import Auditing
 import CommandLineKit
 import Datasets
 import Files
@@ -21,6 +22,10 @@ extension TrainingError: ExitError {
 
 extension AccountingError: ExitError {
     var exitStatus: ExitStatus { .badInput }
+}
+
+extension AuditError: ExitError {
+    var exitStatus: ExitStatus { isBudget ? .limit : .badInput }
 }
 
 extension DatasetError: ExitError {

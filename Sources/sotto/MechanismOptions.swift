@@ -98,35 +98,55 @@ struct MechanismOptions: ParsableArguments {
     }
 
     /// All steps.
-    func event() throws -> PrivacyEvent {
-        let count = steps ?? 1
+    func event() throws -> PrivacyEvent { try firstSteps()(steps ?? 1) }
+
+    /// The event of the first so many steps.
+    func firstSteps() throws -> @Sendable (Int) -> PrivacyEvent {
         let step = try stepEvent()
         if let participations {
-            return .boundedParticipation(
-                rounds: count,
-                participations: participations,
-                minimumSeparation: minimumSeparation ?? 1,
-                event: step
-            )
+            let separation = minimumSeparation ?? 1
+            return { count in
+                .boundedParticipation(
+                    rounds: count,
+                    participations: participations,
+                    minimumSeparation: separation,
+                    event: step
+                )
+            }
         }
+        let sampled = sampled(step)
+        return { sampled.selfComposed($0) }
+    }
+
+    /// One step with its sampling.
+    private func sampled(_ step: PrivacyEvent) -> PrivacyEvent {
         if let clientSamplingRate {
-            return PrivacyEvent.clientsThenExamples(
-                clientRate: clientSamplingRate,
-                exampleRate: samplingRate,
-                event: step
-            )
-            .selfComposed(count)
+            return .clientsThenExamples(clientRate: clientSamplingRate, exampleRate: samplingRate, event: step)
         }
         if let population, let capacity {
-            return PrivacyEvent.truncatedPoisson(
-                rate: samplingRate,
-                population: population,
-                capacity: capacity,
-                event: step
-            )
-            .selfComposed(count)
+            return .truncatedPoisson(rate: samplingRate, population: population, capacity: capacity, event: step)
         }
-        return (samplingRate == 1 ? step : .poissonSampled(rate: samplingRate, event: step)).selfComposed(count)
+        return samplingRate == 1 ? step : .poissonSampled(rate: samplingRate, event: step)
+    }
+
+    /// Standard deviation of all shares of noise over the sensitivity, for a scale; nil where none is given.
+    var effectiveMultiplier: Double? {
+        if let noiseMultiplier { return noiseMultiplier }
+        guard let sigmaGrid, let sensitivity, sensitivity > 0 else { return nil }
+        return Double(max(1, clients ?? 1)).squareRoot() * sigmaGrid / sensitivity
+    }
+
+    /// An option of these that was given, besides the mechanism.
+    var firstGiven: String? {
+        let given: [(String, Bool)] = [
+            ("--noise-multiplier", noiseMultiplier != nil), ("--sampling-rate", samplingRate != 1),
+            ("--steps", steps != nil), ("--clients", clients != nil), ("--sigma-grid", sigmaGrid != nil),
+            ("--sensitivity", sensitivity != nil), ("--l1-sensitivity", l1Sensitivity != nil),
+            ("--dimension", dimension != nil), ("--client-sampling-rate", clientSamplingRate != nil),
+            ("--population", population != nil), ("--capacity", capacity != nil),
+            ("--participations", participations != nil), ("--minimum-separation", minimumSeparation != nil),
+        ]
+        return given.first { $0.1 }?.0
     }
 
     /// The sampling in words.

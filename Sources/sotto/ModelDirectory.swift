@@ -12,14 +12,16 @@ struct ModelDirectory {
         self.path = path
     }
 
-    func write(_ plan: CentralPlan, _ outcome: CentralTrainer.Outcome) throws {
+    /// - Parameter ledgerHead: of the ledger in which the run is spent; nil where none is kept.
+    func write(_ plan: CentralPlan, _ outcome: CentralTrainer.Outcome, ledgerHead: [UInt8]?) throws {
         let file = try ModelFile(
             network: plan.configuration.network,
             parameters: outcome.parameters,
             claims: [plan.claim],
             events: [.outsider: outcome.events],
             certificates: [plan.certificate],
-            binaryHash: ProgramHash.current()
+            binaryHash: ProgramHash.current(),
+            ledgerHead: ledgerHead
         )
         try DurableFile.makeFolder(path)
         try DurableFile.write(file.model, to: "\(path)/\(ModelFile.modelName)", mode: 0o644)

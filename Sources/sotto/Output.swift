@@ -9,13 +9,17 @@ struct OutputOptions: ParsableArguments {
     @Flag(help: "Print one JSON object instead of a table.")
     var json = false
 
-    /// Prints a report: as one line of JSON, or as the table that `rows` fills.
-    func print(_ report: some Encodable, rows: (inout TextTable) -> Void) throws {
+    /// Prints a report: as one line of JSON, or as the table, empty at first, that `rows` fills.
+    func print(
+        _ report: some Encodable,
+        in empty: TextTable = TextTable(),
+        rows: (inout TextTable) -> Void
+    ) throws {
         guard !json else {
             Swift.print(try JSONText.encode(report))
             return
         }
-        var table = TextTable()
+        var table = empty
         rows(&table)
         Swift.print(table)
     }

@@ -15,6 +15,9 @@ struct Train: ParsableCommand {
         discussion: """
             The sampling is Poisson with rate batch / N, where N, the number of training examples, is declared public, as \
             is the test set. Nothing that depends on private examples is shown without noise.
+
+            With --ledger, the whole run is reserved in the file before its first step and counts from then on, whatever \
+            becomes of it; all runs in the file compose.
             """
     )
 
@@ -68,6 +71,8 @@ struct Train: ParsableCommand {
     @Option(help: "Directory for model.safetensors and privacy.json.")
     var output: String?
 
+    @OptionGroup var runs: RunLedgerOptions
+
     @OptionGroup var format: OutputOptions
 
     func validate() throws {
@@ -84,15 +89,20 @@ struct Train: ParsableCommand {
             configuration(network),
             examples: train.count
         )
+        let run = try LedgeredRun(runs, plan, data: data)
 
         var bar = ProgressBar("training", total: plan.steps)
         let start = ContinuousClock.now
         var trained = start
-        let outcome = try CentralTrainer(plan).run(train: train, test: test.declaredPublic()) { step in
-            bar.update(step)
-            if step == plan.steps { trained = ContinuousClock.now }
+        let outcome = try run.ending {
+            try CentralTrainer(plan).run(train: train, test: test.declaredPublic()) { step in
+                bar.update(step)
+                if step == plan.steps { trained = ContinuousClock.now }
+            }
         }
         bar.finish()
+        // Spent before the model leaves in any form.
+        let ledger = try run.spend(outcome)
 
         let report = TrainReport(
             plan,
@@ -101,9 +111,10 @@ struct Train: ParsableCommand {
             precision: precision,
             seconds: (trained - start) / .seconds(1),
             baseBytes: base,
-            peakBytes: ProcessMemory.peak()
+            peakBytes: ProcessMemory.peak(),
+            ledger: ledger.map { LedgerTotal($0, plan) }
         )
-        if let output { try ModelDirectory(output).write(plan, outcome) }
+        if let output { try ModelDirectory(output).write(plan, outcome, ledgerHead: ledger?.head.hash) }
         try format.print(report, rows: report.fill)
     }
 

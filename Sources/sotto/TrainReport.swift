@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounting
+import Auditing
 import CommandLineKit
 import Datasets
 import Networks
@@ -39,6 +40,11 @@ struct TrainReport: Encodable {
     let peakMiB: Double?
     let planMiB: Double
     let physicalBatch: Int
+    /// Of all runs in the ledger; nil where none is kept or nothing can be stated.
+    let ledgerEpsilon: Double?
+    let ledgerEntries: Int?
+    let ledgerRuns: Int?
+    let ledgerHead: String?
 
     private enum CodingKeys: CodingKey {
         case model, data, parameters, clipping, precision, epsilon, epsilonRDP, epsilonClassic, epsilonAgainst, delta
@@ -46,15 +52,17 @@ struct TrainReport: Encodable {
         case unit, adjacency, sampling, samplingRate, accountant, conversion, order, noiseSecure, assumptions, steps
         case noiseMultiplier, sensitivityInflation, testAccuracy, testLoss, samplesPerSecond, seconds, baseMiB, peakMiB,
             planMiB
-        case physicalBatch
+        case physicalBatch, ledgerEpsilon, ledgerEntries, ledgerRuns, ledgerHead
     }
 
     private let claim: PrivacyClaim
+    private let ledger: LedgerTotal?
 
     /// - Parameters:
     ///   - seconds: what the steps took, evaluation and loading apart.
     ///   - baseBytes: of the process and its data before the run; nil where the kernel does not tell.
     ///   - peakBytes: of the whole process; nil where the kernel does not tell.
+    ///   - ledger: of all runs on the data; nil where none is kept.
     init(
         _ plan: CentralPlan,
         _ outcome: CentralTrainer.Outcome,
@@ -62,7 +70,8 @@ struct TrainReport: Encodable {
         precision: Precision,
         seconds: Double,
         baseBytes: Int?,
-        peakBytes: Int?
+        peakBytes: Int?,
+        ledger: LedgerTotal?
     ) {
         claim = plan.claim
         model = plan.configuration.network.name
@@ -97,6 +106,11 @@ struct TrainReport: Encodable {
         peakMiB = peakBytes.map { Double($0) / 0x1p20 }
         planMiB = Double(plan.memory.totalBytes) / 0x1p20
         physicalBatch = plan.memory.physicalBatch
+        self.ledger = ledger
+        ledgerEpsilon = ledger?.standing.epsilon
+        ledgerEntries = ledger?.entries
+        ledgerRuns = ledger?.runs
+        ledgerHead = ledger?.head
     }
 
     /// The table for people.
@@ -116,5 +130,6 @@ struct TrainReport: Encodable {
         for (label, epsilon) in [("by RDP", epsilonRDP), ("by RDP, classic conversion", epsilonClassic)] {
             if let epsilon { table.row(label, "epsilon \(epsilon.roundedUp(decimals: 4))") }
         }
+        if let ledger { table.row("ledger", ledger.line) }
     }
 }

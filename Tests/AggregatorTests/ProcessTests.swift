@@ -44,6 +44,37 @@ struct ProcessTests {
             let report = try await site.server(["ledger", "people"])
             #expect(report.status == 0 && report.errors.isEmpty)
         }
+        try await audit(calm)
+    }
+
+    /// What the server leaves behind can be recomputed by somebody else: the ledger it exports, and the model it released.
+    private func audit(_ site: Site) async throws {
+        let file = site.folder.file("audit.json")
+        let exported = try await site.server(["ledger", "people", "--export", file])
+        #expect(exported.status == 0, "\(exported.errors)")
+        let key = try #require(exported.output.split(whereSeparator: \.isWhitespace).last)
+        func account(_ arguments: [String]) async throws -> Ended {
+            try await Executable.run("sotto", ["account", "--ledger", file, "--json"] + arguments, in: site.folder)
+        }
+        struct Total: Decodable {
+            let entries: Int
+            let signature: String
+            let epsilonAgainst: [String: Double?]
+        }
+        let total = try await account(["--ledger-key", String(key)])
+        #expect(total.status == 0, "\(total.errors)")
+        let read = try decoded(Array(total.output.utf8), as: Total.self)
+        #expect(read.entries == 24 && read.signature.contains("by the given key"))
+        #expect(["outsider", "client", "server"].allSatisfy { (read.epsilonAgainst[$0] ?? nil) ?? 0 > 0 })
+        let other = try await account(["--ledger-key", String(repeating: "0", count: 64)])
+        #expect(other.status == 2 && other.complaint?.contains("signature") == true)
+
+        struct Verdict: Decodable {
+            let verified: Bool
+        }
+        let verdict = try await account(["--verify", site.folder.file("server/models/digits")])
+        #expect(verdict.status == 0, "\(verdict.errors) \(verdict.output)")
+        #expect(try decoded(Array(verdict.output.utf8), as: Verdict.self).verified)
     }
 
     private func run(_ site: Site, disturbed: Bool) async throws {

@@ -58,3 +58,39 @@ struct FolderLockTests {
         #expect(throws: FileError.self) { _ = try FolderLock(folder: folder.file("plain"), holder: "client") }
     }
 }
+
+@Suite("File locks")
+struct FileLockTests {
+    @Test("Changes by several threads follow one another, so that none is lost")
+    func changesFollowOneAnother() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("counter")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    for _ in 0..<10 {
+                        let lock = try FileLock(path: path)
+                        let before = try DurableFile.read(path, limit: 1)?.first ?? 0
+                        try DurableFile.write([before + 1], to: path)
+                        lock.release()
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try folder.bytes(of: "counter") == [40])
+        #expect(try folder.names == ["counter", "counter.lock"])
+    }
+
+    @Test("A holder that is killed leaves the file free")
+    func killedHolder() async throws {
+        let folder = try TemporaryFolder()
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = folder.file("data") as String] in
+            let lock = try FileLock(path: path)
+            raise(SIGKILL)
+            lock.release()
+        }
+        try FileLock(path: folder.file("data")).release()
+        #expect(throws: FileError.self) { _ = try FileLock(path: folder.file("none/data")) }
+    }
+}

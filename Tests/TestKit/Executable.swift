@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
-import TestKit
-import Testing
+internal import Glibc
 
 /// The executables of this package as they are shipped, found beside the tests.
-enum Executable {
-    static func path(_ name: String) throws -> String {
+package enum Executable {
+    package static func path(_ name: String) throws -> String {
         guard let resolved = unsafe realpath("/proc/self/exe", nil) else {
             throw MissingExecutable(description: "/proc/self/exe: does not say where the tests are")
         }
@@ -20,37 +18,42 @@ enum Executable {
     }
 
     /// Runs a command to its end.
-    static func run(_ name: String, _ arguments: [String], in folder: MemoryFolder) async throws -> Ended {
+    package static func run(_ name: String, _ arguments: [String], in folder: MemoryFolder) async throws -> Ended {
         try await RunningProcess(name, arguments, in: folder).ended()
     }
 }
 
-struct MissingExecutable: Error, CustomStringConvertible {
-    let description: String
+package struct MissingExecutable: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// What did not happen in time.
+package struct TooLate: Error, CustomStringConvertible {
+    package let description: String
 }
 
 /// How a process ended and what it said.
-struct Ended {
+package struct Ended {
     /// The exit status, or minus the signal.
-    let status: Int
-    let output: String
-    let errors: String
+    package let status: Int
+    package let output: String
+    package let errors: String
 
     /// What stands on standard error, when it is one line.
-    var complaint: String? {
+    package var complaint: String? {
         let lines = errors.split(separator: "\n")
         return lines.count == 1 ? String(lines[0]) : nil
     }
 }
 
 /// A process of ours; it is killed when this object ends.
-final class RunningProcess: @unchecked Sendable {
+package final class RunningProcess: @unchecked Sendable {
     private let pid: pid_t
     private let folder: MemoryFolder
     private let log: String
     private var isOver = false
 
-    init(_ name: String, _ arguments: [String], in folder: MemoryFolder) throws {
+    package init(_ name: String, _ arguments: [String], in folder: MemoryFolder) throws {
         self.folder = folder
         log = "log-\(UInt64.random(in: 0...UInt64.max))"
         let path = try Executable.path(name)
@@ -79,7 +82,7 @@ final class RunningProcess: @unchecked Sendable {
         defer { for index in unsafe words.indices { unsafe free(words[index]) } }
         var pid = pid_t()
         let status = unsafe posix_spawn(&pid, path, &actions, &attributes, &words, environ)
-        try #require(status == 0, "\(path) starts")
+        guard status == 0 else { throw MissingExecutable(description: "\(path): does not start") }
         self.pid = pid
     }
 
@@ -89,19 +92,19 @@ final class RunningProcess: @unchecked Sendable {
         waitpid(pid, nil, 0)
     }
 
-    func signal(_ number: Int32) {
+    package func signal(_ number: Int32) {
         if !isOver { _ = kill(pid, number) }
     }
 
-    var output: String { text(".out") }
-    var errors: String { text(".err") }
+    package var output: String { text(".out") }
+    package var errors: String { text(".err") }
 
     private func text(_ suffix: String) -> String {
         String(decoding: folder.bytes(of: log + suffix) ?? [], as: UTF8.self)
     }
 
     /// Waits for the end, at most half a minute: then it is killed, which its status tells.
-    func ended() async throws -> Ended {
+    package func ended() async throws -> Ended {
         var status: Int32 = 0
         for _ in 0..<3000 where !isOver {
             isOver = unsafe waitpid(pid, &status, WNOHANG) == pid
@@ -116,12 +119,11 @@ final class RunningProcess: @unchecked Sendable {
     }
 
     /// Waits until something is the case, at most half a minute.
-    func wait(_ what: Comment, until isSo: () throws -> Bool) async throws {
+    package func wait(_ what: String, until isSo: () throws -> Bool) async throws {
         for _ in 0..<6000 {
             if try isSo() { return }
             try await Task.sleep(for: .milliseconds(5))
         }
-        Issue.record(what)
-        throw CancellationError()
+        throw TooLate(description: what)
     }
 }
