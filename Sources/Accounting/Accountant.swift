@@ -192,6 +192,8 @@ package struct AccountedEpsilon: Hashable, Sendable, Codable {
     package let fft: Double
     /// What of delta the transfer from discrete to continuous noise took.
     package let transfer: Double
+    /// About how many bytes it took to compute.
+    package let bytes: Int
 
     package init(
         epsilon: Double,
@@ -200,7 +202,8 @@ package struct AccountedEpsilon: Hashable, Sendable, Codable {
         conversion: Conversion? = nil,
         order: Double? = nil,
         fft: Double = 0,
-        transfer: Double = 0
+        transfer: Double = 0,
+        bytes: Int = 0
     ) {
         self.epsilon = epsilon
         self.delta = delta
@@ -209,6 +212,7 @@ package struct AccountedEpsilon: Hashable, Sendable, Codable {
         self.order = order
         self.fft = fft
         self.transfer = transfer
+        self.bytes = bytes
     }
 
     /// The accountant, its conversion and its order, for people.

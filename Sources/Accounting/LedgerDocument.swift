@@ -24,7 +24,7 @@ package struct LedgerDocument: Hashable, Sendable, Codable {
         package let round: Int
         package let attempt: Int
         package let kind: LedgerCharge.Kind
-        package let events: EventsByAdversary
+        @OrderedByAdversary package private(set) var events: [Adversary: PrivacyEvent]
         package let certificate: SensitivityCertificate
         package let modelHashBefore: String
         package let modelHashAfter: String?
@@ -91,7 +91,7 @@ extension LedgerDocument.Entry {
         round = entry.charge.attempt.round
         attempt = entry.charge.attempt.attempt
         kind = entry.charge.kind
-        events = EventsByAdversary(entry.charge.events)
+        events = entry.charge.events
         certificate = entry.charge.certificate
         modelHashBefore = Hexadecimal.text(entry.charge.modelHashBefore)
         modelHashAfter = entry.charge.modelHashAfter.map { Hexadecimal.text($0) }
@@ -110,7 +110,7 @@ extension LedgerDocument.Entry {
         let charge = LedgerCharge(
             LedgerCharge.Attempt(task: task, round: round, attempt: attempt),
             kind: kind,
-            events: events.events,
+            events: events,
             certificate: certificate,
             modelHashBefore: try bytes("modelHashBefore", modelHashBefore),
             modelHashAfter: try modelHashAfter.map { (text) throws(AccountingError) in
@@ -127,23 +127,5 @@ extension LedgerDocument.Entry {
             throw .invalid("length of an entry", encoding.count, "at most \(LedgerEntry.encodingLimit) bytes")
         }
         return try LedgerEntry(canonicalEncoding: encoding, hash: try bytes("hash", hash))
-    }
-}
-
-/// Events by adversary, written in the canonical order of adversaries.
-package struct EventsByAdversary: Hashable, Sendable, Codable {
-    package let events: [Adversary: PrivacyEvent]
-
-    package init(_ events: [Adversary: PrivacyEvent]) { self.events = events }
-
-    package init(from decoder: any Decoder) throws {
-        events = try decoder.singleValueContainer().decode([Adversary: PrivacyEvent].self)
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Adversary.Key.self)
-        for (adversary, event) in events.sorted(by: { $0.key < $1.key }) {
-            try container.encode(event, forKey: Adversary.Key(stringValue: adversary.description))
-        }
     }
 }

@@ -32,6 +32,8 @@ package struct PrivacyClaim: Hashable, Sendable, Codable {
     package let order: Double?
     /// Against whom the claim holds.
     package let adversary: Adversary
+    /// About how many bytes its computation took.
+    package let accountingBytes: Int
     /// Whether the noise came from the operating system's keyed stream, never from a seed.
     package let noiseSecure: Bool
     /// What is relied on and not proved, one sentence each.
@@ -64,6 +66,7 @@ package struct PrivacyClaim: Hashable, Sendable, Codable {
         accountant = accounted.accountant
         conversion = accounted.conversion
         order = accounted.order
+        accountingBytes = accounted.bytes
         self.adversary = adversary
         self.noiseSecure = noiseSecure
         self.assumptions = assumptions

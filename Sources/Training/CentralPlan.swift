@@ -96,8 +96,11 @@ package struct CentralPlan: Sendable {
     /// The same by Rényi divergences, with either conversion, for comparison with papers.
     package let renyiClaims: [Conversion: PrivacyClaim]
 
-    /// The accounting is over before the run begins, and may take so much more than the run.
+    /// Under a limit the accounting, which is over before the run begins, may take so much more than the run.
     private static let accountingRoom = 6 << 20
+
+    /// What is planned for the accounting and the run, of which one is over before the other begins.
+    package var plannedBytes: Int { max(memory.totalBytes, claim.accountingBytes) }
 
     /// q·N, the constant by which sums are divided.
     package var normaliser: Double { sampler.rate * Double(examples) }
@@ -162,7 +165,7 @@ package struct CentralPlan: Sendable {
                 delta: configuration.delta,
                 examples: examples,
                 accountant: configuration.accountant,
-                bytes: memory.totalBytes + Self.accountingRoom
+                bytes: configuration.memoryLimit == nil ? nil : memory.totalBytes + Self.accountingRoom
             ),
             certificate: certificate
         )

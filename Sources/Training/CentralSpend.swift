@@ -20,8 +20,8 @@ struct CentralSpend {
         let examples: Int
         /// Nil for the least of those that cover the run.
         let accountant: Accountant?
-        /// What the accounting may take: it is over before the run begins.
-        let bytes: Int
+        /// What the accounting may take; nil for what it needs.
+        let bytes: Int?
     }
 
     /// The noise for a target, rounded up to a whole K; with an epsilon as target, the claim is at most that.
@@ -41,7 +41,7 @@ struct CentralSpend {
                     delta: sampling.delta,
                     samplingRate: sampling.sampler.rate,
                     steps: sampling.steps,
-                    bytes: sampling.bytes
+                    bytes: sampling.bytes ?? .max
                 )
             }
             // The sampler's item of delta is left out of the calibration; it is worth a last digit of epsilon.
@@ -82,7 +82,7 @@ struct CentralSpend {
         self.renyiClaims = renyiClaims
         claim = try release.claim(sampling) { (event, delta) throws(AccountingError) in
             guard let accountant = sampling.accountant else {
-                return try Accountant.least(of: event, delta: delta, bytes: sampling.bytes)
+                return try Accountant.least(of: event, delta: delta, bytes: sampling.bytes ?? .max)
             }
             return try accountant.epsilon(of: event, delta: delta)
         }

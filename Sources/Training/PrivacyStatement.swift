@@ -61,7 +61,7 @@ package struct PrivacyStatement: Hashable, Sendable, Codable {
     package let deltaParts: DeltaParts
     package let epsilonAgainst: EpsilonAgainst
     /// What was released, as each adversary sees it, each so many times.
-    package let events: [Adversary: [PrivacyEvent.Repeated]]
+    @OrderedByAdversary package private(set) var events: [Adversary: [PrivacyEvent.Repeated]]
     /// The sensitivity bounds that the events rely on.
     package let certificates: [SensitivityCertificate]
     package let noiseSecure: Bool

@@ -104,7 +104,7 @@ struct TrainReport: Encodable {
         self.seconds = seconds
         baseMiB = baseBytes.map { Double($0) / 0x1p20 }
         peakMiB = peakBytes.map { Double($0) / 0x1p20 }
-        planMiB = Double(plan.memory.totalBytes) / 0x1p20
+        planMiB = Double(plan.plannedBytes) / 0x1p20
         physicalBatch = plan.memory.physicalBatch
         self.ledger = ledger
         ledgerEpsilon = ledger?.standing.epsilon

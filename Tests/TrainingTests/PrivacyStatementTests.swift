@@ -42,6 +42,20 @@ import Training
         #expect(tensors.flatMap(\.values) == bench.parameters.elements)
     }
 
+    /// A dictionary's order differs from process to process; a file's must not.
+    @Test func adversariesAreWrittenInTheirOrder() throws {
+        let adversaries = [.outsider, .client] + (1...9).map { Adversary.colluders($0) } + [.server]
+        let events = [PrivacyEvent.Repeated(.gaussian(noiseMultiplier: 1), count: 1)]
+        let ordered = OrderedByAdversary(
+            wrappedValue: Dictionary(uniqueKeysWithValues: adversaries.map { ($0, events) })
+        )
+        let text = try JSONText.encode(ordered)
+        let places = try adversaries.map { try #require(text.firstRange(of: "\"\($0)\"")).lowerBound }
+        #expect(places == places.sorted())
+        let read = try JSONDecoder().decode(OrderedByAdversary<[PrivacyEvent.Repeated]>.self, from: Data(text.utf8))
+        #expect(read == ordered)
+    }
+
     @Test func modelOfAnotherNetworkIsRefused() throws {
         let bench = try Bench()
         #expect(throws: TrainingError.lengthMismatch(what: "model parameters", found: 1, expected: 650)) {

@@ -34,10 +34,12 @@ package enum PLDAccountant {
         let transfer = DeltaParts.transferItem(of: delta, slack: parts.slack)
         let rest = (delta - transfer).nextDown
         var result = (epsilon: 0.0, fourier: 0.0)
+        var used = 0
         if parts.laws.isEmpty {
             result.epsilon = try GaussianLoss.epsilon(precision: parts.precision, delta: rest)
         } else {
             let plan = try LossPlan(parts.allLaws(), target: .delta(rest), most: cells)
+            used = plan.cells * bytesPerCell
             result = LossComposition(parts.allLaws(), plan: plan).epsilon(delta: rest)
         }
         guard result.epsilon.isFinite else { throw .noFiniteEpsilon(event: "the composition") }
@@ -47,7 +49,8 @@ package enum PLDAccountant {
             delta: delta,
             accountant: .pld,
             fft: result.fourier,
-            transfer: transfer
+            transfer: transfer,
+            bytes: used
         )
         ResultCache.keep(accounted, for: key)
         return accounted

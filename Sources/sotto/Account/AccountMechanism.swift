@@ -22,6 +22,10 @@ struct AccountMechanism {
         let order: Double?
         let mechanism: MechanismOptions.Mechanism?
         let steps: Int?
+        /// The noise that is accounted, over the sensitivity.
+        let noiseMultiplier: Double?
+        let released: String
+        let assumptions: [String]
     }
 
     func run(_ format: OutputOptions, report path: String?) throws {
@@ -41,7 +45,10 @@ struct AccountMechanism {
             holdsAgainst: Adversary.outsider.explanation,
             order: accounted.order,
             mechanism: release.mechanism,
-            steps: release.steps
+            steps: release.steps,
+            noiseMultiplier: release.effectiveMultiplier,
+            released: event.description,
+            assumptions: event.assumptions
         )
         var rows: [(label: String, value: String)] = [
             ("epsilon", "\(report.epsilon)"),
@@ -55,24 +62,31 @@ struct AccountMechanism {
             ("sampling", release.sampling),
             ("released", event.description),
         ]
-        if let path { try page(accounted, rows: rows).write(to: path) }
+        if let path { try page(accounted, rows: rows, assumptions: event.assumptions).write(to: path) }
         try format.print(report) { table in
             for (label, value) in rows { table.row(label, value) }
+            for assumption in event.assumptions { table.row("assumes", assumption) }
         }
     }
 
-    private func page(_ accounted: AccountedEpsilon, rows: [(label: String, value: String)]) throws -> PrivacyPage {
+    private func page(
+        _ accounted: AccountedEpsilon,
+        rows: [(label: String, value: String)],
+        assumptions: [String]
+    ) throws -> PrivacyPage {
         var page = PrivacyPage("What \(Decimal.grouped(release.steps ?? 1)) steps spend")
         page.claim(
             "ε = \(accounted.epsilon.roundedUp(decimals: 4)) at δ = \(delta), against \(Adversary.outsider.explanation).",
             rows: rows
         )
-        page.assumptions([
-            "The sensitivity is what the options say; nothing was measured.",
-            "Sampling and noise happen as the options say, with random bits that nobody can predict.",
-            release.dimension == nil && release.sigmaGrid != nil
-                ? "The sampler draws the ideal law: without --dimension its distance is not charged to δ." : nil,
-        ])
+        page.assumptions(
+            assumptions.map { $0.prefix(1).uppercased() + $0.dropFirst() + "." } + [
+                "The sensitivity is what the options say; nothing was measured.",
+                "The random bits are such that nobody can predict them.",
+                release.dimension == nil && release.sigmaGrid != nil
+                    ? "The sampler draws the ideal law: without --dimension its distance is not charged to δ." : nil,
+            ]
+        )
         let steps = PrivacyCurves.Release(count: max(1, release.steps ?? 1), first: try release.firstSteps())
         page.plots(
             PrivacyCurves(steps, delta: accounted.delta, epsilon: accounted.epsilon),
