@@ -15,7 +15,7 @@ package final class NoiseSources {
     private let sources: WorkerSlots<Source>
 
     /// Coordinates that are drawn at once.
-    private static let chunk = 1024
+    private static let chunk = 512
 
     package init(_ mechanism: any NoiseMechanism, pool: WorkerPool) {
         self.mechanism = mechanism
