@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+
+extension LevelCheck {
+    /// The part of ``differences(on:)`` about rounding to fewer bits; NaNs are compared bit by bit too.
+    static func roundingDifferences(on values: [Float]) -> [String] {
+        let count = values.count
+        let words = values.map { $0.bitPattern &* 0x9E37_79B9 }
+        var names: [String] = []
+        for format in NumberFormat.allCases {
+            var (first, second) = (values, values)
+            func compare(_ name: String) {
+                if first.map(\.bitPattern) != second.map(\.bitPattern) { names.append("\(name) \(format.rawValue)") }
+            }
+            unsafe sotto_round(&first, values, count, format.code)
+            unsafe sotto_round_portable(&second, values, count, format.code)
+            compare("round")
+            unsafe sotto_truncate(&first, values, count, format.code)
+            unsafe sotto_truncate_portable(&second, values, count, format.code)
+            compare("truncate")
+            unsafe sotto_round_stochastic(&first, values, words, count, format.code)
+            unsafe sotto_round_stochastic_portable(&second, values, words, count, format.code)
+            compare("round stochastically")
+            guard format != .tf32 else { continue }
+            var (bits, portableBits) = ([UInt16](repeating: 0, count: count), [UInt16](repeating: 1, count: count))
+            unsafe sotto_pack16(&bits, values, count, format.code)
+            unsafe sotto_pack16_portable(&portableBits, values, count, format.code)
+            if bits != portableBits { names.append("pack \(format.rawValue)") }
+            unsafe sotto_unpack16(&first, bits, count, format.code)
+            unsafe sotto_unpack16_portable(&second, bits, count, format.code)
+            compare("unpack")
+        }
+        return names
+    }
+}
