@@ -48,7 +48,11 @@ package enum Accountant: String, Hashable, Sendable, Codable, CaseIterable {
         switch (loss, renyi) {
         case (.success(let loss), .success(let renyi)): return renyi.epsilon < loss.epsilon ? renyi : loss
         case (.success(let loss), .failure): return loss
-        case (.failure, _): return try renyi.get()
+        case (.failure(let lossError), .failure(let renyiError)):
+            // Where one has no bound for such events at all, what the other says is the reason.
+            if case .unsupportedEvent = renyiError { throw lossError }
+            throw renyiError
+        case (.failure, .success(let renyi)): return renyi
         }
     }
 
@@ -141,7 +145,7 @@ package enum Accountant: String, Hashable, Sendable, Codable, CaseIterable {
 
     /// The most repetitions of `event` that stay within (epsilon, delta); 0 where one already exceeds it.
     ///
-    /// Throws where `event` costs so little that 2^53 repetitions fit, for `pld` 10^9.
+    /// Throws where `event` costs so little that 2^53 repetitions fit, for `pld` 10^7.
     package func maximumSteps(
         of event: PrivacyEvent,
         epsilon target: Double,
@@ -152,19 +156,24 @@ package enum Accountant: String, Hashable, Sendable, Codable, CaseIterable {
             return try RDPAccountant.maximumSteps(of: event, epsilon: target, delta: delta, conversion: conversion)
         }
         guard target >= 0, target.isFinite else { throw .invalid("epsilon", target, "a finite number, at least 0") }
-        let limit = 1_000_000_000
+        let limit = self == .pld ? PLDAccountant.maximumSteps : 1 << 53
         func fits(_ count: Int) throws(AccountingError) -> Bool {
             do throws(AccountingError) {
                 let whole = event.selfComposed(count)
                 return try epsilon(of: whole, delta: delta, conversion: conversion).epsilon <= target
-            } catch .noFiniteEpsilon { return false }
+            } catch .noFiniteEpsilon {
+                return false
+            } catch .unreachableTarget {
+                // So many steps are too many for the grid.
+                return false
+            }
         }
         guard try fits(1) else { return 0 }
         var below = 1
         var above = 2
         while try fits(above) {
             guard above < limit else {
-                throw .unreachableTarget(what: "a limit of steps", reason: "10^9 steps of \(event) stay within it")
+                throw .unreachableTarget(what: "a limit of steps", reason: "\(limit) steps of \(event) stay within it")
             }
             below = above
             above = min(above * 2, limit)

@@ -63,6 +63,11 @@ package struct DeltaParts: Hashable, Sendable, Codable {
         slack > 0 ? max(DirectedRounding.multiplyUp(delta, expm1(slack).nextUp), .leastNormalMagnitude) : 0
     }
 
+    /// By how much delta at a negative epsilon may exceed delta at 0: 1 - e^epsilon, rounded up; 0 for other epsilons.
+    static func belowZero(_ epsilon: Double) -> Double {
+        epsilon < 0 ? (-expm1(epsilon.nextDown)).nextUp.nextUp : 0
+    }
+
     /// How far the noise really drawn lies from the ideal law.
     package struct SamplerDistance: Hashable, Sendable, Codable {
         /// The base-2 logarithm of a bound of one sample's statistical distance; negative infinity for an ideal

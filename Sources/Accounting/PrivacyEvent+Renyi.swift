@@ -72,7 +72,7 @@ struct NoiseStep {
                 event: event
             )
         case .treeAggregation(let noiseMultiplier, let leaves):
-            guard leaves >= 1, leaves < 1 << 40 else { throw .invalid("leaves of a tree", leaves, "1...2^40") }
+            guard leaves >= 1, leaves <= 1 << 40 else { throw .invalid("leaves of a tree", leaves, "1...2^40") }
             // A leaf's path has ceil(log2(leaves + 1)) nodes: an L2 sensitivity of the root of that.
             let nodes = Double(Int.bitWidth - leaves.leadingZeroBitCount)
             let single = noiseMultiplier / nodes.squareRoot() * (1 - 4 * DirectedRounding.unit)
@@ -196,10 +196,14 @@ extension RenyiCurve {
                 guard rate > 0, divergence > 0 else { return 0 }
                 let exponent = Double(order - 1) * divergence
                 guard exponent.isFinite else { return .infinity }
-                // Beyond 600, 1 is far below the last place.
-                let logMoment = exponent < 600 ? log1p(rate * expm1(exponent)) : exponent + log(rate)
                 let error = unit * (16 + 4 * exponent + 4 * abs(log(rate)))
-                return max(0, (logMoment * (1 + error) + (exponent < 600 ? 0 : error)) / Double(order - 1)).nextUp
+                let large = exponent + log(rate)
+                // Beyond e^40, the 1 is far below the last place; where e^exponent is infinite, rate e^exponent may be small.
+                let logMoment =
+                    exponent < 600
+                    ? log1p(rate * expm1(exponent)) * (1 + error)
+                    : large > 40 ? large + error : log1p(exp(large + error)) * (1 + error)
+                return max(0, logMoment / Double(order - 1) * (1 + 4 * unit)).nextUp
             }
         )
     }

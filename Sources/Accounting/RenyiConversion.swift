@@ -18,14 +18,15 @@ package enum Conversion: String, Hashable, Sendable, Codable, CaseIterable {
     ///   - order: above 1.
     ///   - delta: in (0, 1).
     package func epsilon(divergence: Double, order alpha: Double, delta: Double) -> Double {
-        guard divergence.isFinite else { return .infinity }
+        guard divergence.isFinite, delta > 0, delta < 1 else { return .infinity }
         guard divergence > 0 else { return 0 }
         let value: Double
         let magnitude: Double
         switch self {
         case .improved:
             if Conversion.distanceIsWithin(delta, divergence: divergence) { return 0 }
-            let first = log1p(-1 / alpha)
+            // Near 1 the rounding of 1 / alpha would show.
+            let first = alpha >= 2 ? log1p(-1 / alpha) : log(alpha - 1) - log(alpha)
             let second = (log(delta) + log(alpha)) / (alpha - 1)
             value = divergence + first - second
             magnitude = divergence - first + (log(alpha) - log(delta)) / (alpha - 1)
@@ -33,7 +34,8 @@ package enum Conversion: String, Hashable, Sendable, Codable, CaseIterable {
             value = divergence - log(delta) / (alpha - 1)
             magnitude = value
         }
-        return max(0, (value + 8 * DirectedRounding.unit * magnitude).nextUp)
+        let rounded = (value + 8 * DirectedRounding.unit * magnitude).nextUp
+        return rounded.isNaN ? .infinity : max(0, rounded)
     }
 
     /// Whether total variation alone gives (0, delta): TV^2 <= 1 - e^-KL (Bretagnolle and Huber) and KL <= D_order.

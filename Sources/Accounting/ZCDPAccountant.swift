@@ -70,6 +70,7 @@ package enum ZCDPAccountant {
         let rho = spend.rho
         let transfer = DeltaParts.transferItem(of: asked, slack: spend.slack)
         let delta = transfer > 0 ? (asked - transfer).nextDown : asked
+        guard delta > 0 else { throw .deltaExhausted(asked: asked, taken: transfer) }
         let best: (order: Double, value: Double)
         switch conversion {
         case .improved:
@@ -85,7 +86,7 @@ package enum ZCDPAccountant {
         }
         guard best.value.isFinite else { throw .noFiniteEpsilon(event: "the composition") }
         return AccountedEpsilon(
-            epsilon: best.value > 0 ? DirectedRounding.addUp(best.value, spend.slack) : 0,
+            epsilon: DirectedRounding.addUp(best.value, spend.slack),
             delta: asked,
             accountant: .zcdp,
             conversion: conversion,
@@ -100,7 +101,9 @@ package enum ZCDPAccountant {
         guard spend.rho > 0 else { return 0 }
         let inner = spend.slack > 0 ? max(0, (epsilon - spend.slack).nextDown) : epsilon
         let best = leastOverOrders { Conversion.delta(divergence: spend.rho * $0, order: $0, epsilon: inner) }
-        return min(1, DirectedRounding.addUp(best.value, DeltaParts.transferItem(of: best.value, slack: spend.slack)))
+        let transfer = DeltaParts.transferItem(of: best.value, slack: spend.slack)
+        let below = DeltaParts.belowZero(epsilon - spend.slack)
+        return min(1, [transfer, below].reduce(best.value, DirectedRounding.addUp))
     }
 
     /// The least noise multiplier for so many steps, within a relative 1e-6; the returned value satisfies the target.

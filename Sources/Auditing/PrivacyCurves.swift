@@ -77,13 +77,17 @@ package struct PrivacyCurves: Sendable {
         for index in 1...limit {
             // Where not every part has a point, more of them at the beginning, where epsilon bends.
             let share = Double(index) / Double(limit)
-            let place = release.count > limit ? Int(share * share * Double(release.count)) : index
+            let place =
+                release.count > limit
+                ? Int(exactly: (share * share * Double(release.count)).rounded()) ?? release.count : index
             let count = index == limit ? release.count : max(place, 1)
             if count != counts.last { counts.append(count) }
         }
         return Accountant.allCases.compactMap { accountant in
             curve(accountant, counts.map(Double.init)) { (count) throws(AccountingError) in
-                try accountant.epsilon(of: release.first(Int(count)), delta: delta).epsilon
+                // A count that no double holds is that of all parts.
+                let whole = Int(exactly: count) ?? release.count
+                return try accountant.epsilon(of: release.first(whole), delta: delta).epsilon
             }
         }
         .filter { $0.accountant != .zcdp || $0.points.last?.y ?? 0 <= 10 * max(epsilon, 0.01) }

@@ -26,9 +26,9 @@ package struct FourierTransform {
         }
     }
 
-    /// A bound of the relative error in the Euclidean norm: 12 units of 2^-53 for each factor 2 of the size.
+    /// A bound of the relative error in the Euclidean norm: 17 units of 2^-53 for each factor 2 of the size.
     package static func relativeError(size: Int) -> Double {
-        12 * DirectedRounding.unit * Double(size.trailingZeroBitCount)
+        17 * DirectedRounding.unit * Double(size.trailingZeroBitCount)
     }
 
     /// Overwrites `values` with its transform.

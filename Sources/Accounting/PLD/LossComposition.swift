@@ -68,21 +68,26 @@ struct LossComposition {
         }
     }
 
-    /// An epsilon for which `delta` holds, and how much of delta is the transform's and the truncation's.
+    /// An epsilon, also a negative one, for which `delta` holds, and how much of delta is the transform's and the truncation's.
     func epsilon(delta: Double) -> (epsilon: Double, fourier: Double) {
-        var result = (epsilon: -1.0, fourier: 0.0)
+        var result = (epsilon: -Double.infinity, fourier: 0.0)
         for direction in directions {
             let found = direction.epsilon(delta: delta)
-            if found.epsilon > result.epsilon { result = found }
+            // What is no number is no guarantee.
+            if !(found.epsilon <= result.epsilon) {
+                result = found.epsilon.isNaN ? (.infinity, found.fourier) : found
+            }
         }
-        guard result.epsilon > 0 else { return result }
         result.epsilon = (result.epsilon + lossError).nextUp
         return result
     }
 
     /// A delta that holds for `epsilon`, not negative.
     func delta(epsilon: Double) -> Double {
-        min(1, directions.map { $0.delta(epsilon: epsilon - lossError) }.max() ?? 0)
+        directions.reduce(0) { greatest, direction in
+            let delta = direction.delta(epsilon: epsilon - lossError)
+            return delta < greatest ? greatest : min(1, delta.isNaN ? 1 : delta)
+        }
     }
 }
 

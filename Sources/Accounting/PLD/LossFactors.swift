@@ -15,7 +15,7 @@ struct LossFactors {
         fileprivate(set) var logFurtherMoment = 0.0
         fileprivate(set) var infinite = 0.0
         fileprivate(set) var relativeError = 0.0
-        /// Bounds of the Euclidean norms of the product's error and of the product.
+        /// Bounds of the Euclidean norms of the product's error, and of the products of both directions.
         fileprivate(set) var errorNorm = 0.0
         fileprivate(set) var norm = 0.0
     }
@@ -24,10 +24,12 @@ struct LossFactors {
     /// turn; empty where there is one law.
     private var sums: [SIMD4<Double>]
     private let size: Int
+    private let laws: Int
     private(set) var directions = [Direction(), Direction()]
 
     init(size: Int, laws: Int) {
         self.size = size
+        self.laws = laws
         sums = laws > 1 ? [SIMD4<Double>](repeating: .zero, count: size + 2) : []
     }
 
@@ -71,7 +73,7 @@ struct LossFactors {
                 here += part == 0 ? SIMD2(value.x, -value.y) : SIMD2(-value.y, -value.x)
                 there += part == 0 ? SIMD2(value.x, value.y) : SIMD2(value.y, -value.x)
                 // exp and the angle's reduction err by what the size of the logarithm says.
-                let own = DirectedRounding.unit * (8 + 4 * abs(sum.x) + 4 * abs(sum.y))
+                let own = DirectedRounding.unit * (8 + 4 * min(abs(sum.x), 1e4) + 4 * abs(sum.y))
                 let error = exp(min(sum.z, 700)) * (sum.w + own)
                 errorSquares[part] += weight * error * error
                 squares[part] += weight * magnitude * magnitude
@@ -81,7 +83,8 @@ struct LossFactors {
         }
         for part in 0..<2 {
             directions[part].errorNorm = errorSquares[part].squareRoot()
-            directions[part].norm = squares[part].squareRoot()
+            // Both go through one transform, whose error is relative to both together.
+            directions[part].norm = squares.sum().squareRoot()
         }
     }
 
@@ -107,7 +110,10 @@ struct LossFactors {
         let (real, imaginary) = (value.x + power.grids[part].atom, value.y)
         let square = real * real + imaginary * imaginary
         let bound = square.squareRoot() + power.error + 4 * unit
+        let logarithm = 0.5 * log(square)
+        // The rounding of the product by the count, and of the sums over the laws.
+        let rounding = unit * (8 + Double(laws)) * (4 + min(abs(logarithm), 1e4))
         return Double(power.count)
-            * SIMD4(0.5 * log(square), atan2(imaginary, real), log(bound), (power.error + 32 * unit) / bound)
+            * SIMD4(logarithm, atan2(imaginary, real), log(bound), (power.error + 32 * unit) / bound + rounding)
     }
 }

@@ -31,7 +31,9 @@ struct LossGrid {
     ///   - step: h.
     ///   - mass: how much of the probability may become an infinite loss, in each part and direction.
     static func both(_ law: LossLaw, step: Double, leaving mass: Double) -> (remove: LossGrid, add: LossGrid) {
-        let ends = law.parts.map { part in
+        // What hardly ever happens may become an infinite loss as a whole.
+        let parts = law.parts(above: mass)
+        let ends = parts.map { part in
             let range = part.pair.range(leaving: mass)
             let low = max(part.pair.loss(at: range.lowerBound), part.pair.smallestLoss)
             return (
@@ -43,10 +45,11 @@ struct LossGrid {
         let high = ends.map(\.high).max() ?? 1
         var remove = [Double](repeating: 0, count: high - low + 1)
         var add = remove
-        var infiniteRemove = 0.0
-        var infiniteAdd = 0.0
+        let rare = law.parts.reduce(0) { $0 + ($1.weight > mass ? 0 : $1.weight) }
+        var infiniteRemove = rare
+        var infiniteAdd = rare
         var error = 0.0
-        for part in law.parts {
+        for part in parts {
             let cells = Cells(part, edges: low...high, step: step)
             let outside = cells.add(removed: &remove, added: &add)
             infiniteRemove += outside.above
@@ -85,7 +88,10 @@ private struct Cells {
         self.step = step
         let greatest = Double(max(abs(edges.lowerBound), abs(edges.upperBound))) * step
         let z = part.pair.noiseMultiplier
-        lossError = 32 * DirectedRounding.unit * (greatest + 32 + 4 / (z * z))
+        // Below 0 the relative error of e^a - 1 shows, up to the least loss there is.
+        let steepness = exp(-max(Double(edges.lowerBound) * step, part.pair.smallestLoss))
+        let rounding = 32 * DirectedRounding.unit * (greatest + 32 + 4 / (z * z))
+        lossError = rounding + (part.pair.isSteep ? 8 * DirectedRounding.unit * steepness : 0)
         spread = -1 / expm1(-step) * (1 + 8 * DirectedRounding.unit)
     }
 
@@ -94,7 +100,9 @@ private struct Cells {
         let tail = part.weight * part.pair.tail(at: place)
         // erfc is within 8 units; its argument's rounding moves it by a factor of at most 2 (1 + t^2) units.
         let distance = place.isFinite ? (abs(place) + 2) / part.pair.noiseMultiplier : 0
-        return Edge(place: place, tail: tail, error: DirectedRounding.unit * (24 + 6 * distance * distance) * tail)
+        let error = DirectedRounding.unit * (24 + 6 * distance * distance) * tail
+        // A tail that is not normal has no relative error.
+        return Edge(place: place, tail: tail, error: place.isFinite ? error + .leastNormalMagnitude : error)
     }
 
     /// Adds the masses under P at the edges, and those under Q at the negated edges, in ascending order of the loss.

@@ -33,6 +33,9 @@ struct LossLaw: Hashable {
         self.parts = parts
         self.rest = rest
     }
+
+    /// The parts that are heavier than `mass`.
+    func parts(above mass: Double) -> [Part] { parts.filter { $0.weight > mass } }
 }
 
 extension LossLaw.Pair {
@@ -40,6 +43,11 @@ extension LossLaw.Pair {
         switch self {
         case .sampled(_, let noiseMultiplier), .replaced(_, let noiseMultiplier): noiseMultiplier
         }
+    }
+
+    /// Whether an edge's place has a relative error that grows as the loss falls.
+    var isSteep: Bool {
+        if case .sampled(let rate, _) = self { rate < 1 } else { false }
     }
 
     /// The infimum of the loss.
@@ -55,9 +63,11 @@ extension LossLaw.Pair {
         switch self {
         case .sampled(let rate, let z):
             let exponent = (x - 0.5) / (z * z)
+            guard rate < 1 else { return exponent }
             return Self.mixedExponential(rate: rate, exponent: exponent)
         case .replaced(let rate, let z):
             let scale = 2 / (z * z)
+            guard rate < 1 else { return 2 * scale * x }
             return Self.mixedExponential(rate: rate, exponent: scale * (x - 1))
                 - Self.mixedExponential(rate: rate, exponent: scale * (-x - 1))
         }
@@ -67,6 +77,7 @@ extension LossLaw.Pair {
     func place(of loss: Double) -> Double {
         switch self {
         case .sampled(let rate, let z):
+            guard rate < 1 else { return z * z * loss + 0.5 }
             let change = expm1(loss) / rate
             guard change > -1 else { return -.infinity }
             // Where e^loss is infinite, the 1 - q and the 1 of the exact expression no longer show.

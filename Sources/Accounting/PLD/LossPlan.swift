@@ -39,11 +39,11 @@ struct LossPlan {
     private static let fewestCells = 1 << 13
     /// -log of the probability, under the tilted law, beyond each end of the window.
     private static let windowExponent = 17.0
+    /// How far a delta is to be above the exact one, relative to it.
+    private static let deltaAim = 2e-3
     /// How far epsilon may be above the exact one by the grid, relative to max(1, epsilon): what is aimed at, what is
     /// accepted to save time, and what is accepted at all.
     private static let aim = 2e-5
-    /// How far a delta is to be above the exact one, relative to it.
-    private static let deltaAim = 2e-3
     private static let tolerance = 2e-4
     private static let limit = 8e-4
 
@@ -223,7 +223,7 @@ private struct LossNodes {
     init(_ law: LossLaw, leaving mass: Double) {
         var least = 0.0
         var greatest = 0.0
-        for part in law.parts {
+        for part in law.parts(above: mass) {
             let places = part.pair.range(leaving: mass)
             let length = places.upperBound - places.lowerBound
             let spacing = max(part.pair.noiseMultiplier / 16, length / 20_000)

@@ -21,7 +21,8 @@ struct LossTail {
     private let tailTilt: Double
     private let tailMoment: Double
     private let infinite: Double
-    private let relativeError: Double
+    /// What all relative errors together may make of a value.
+    private let growth: Double
 
     init(
         _ packed: [SIMD2<Double>],
@@ -41,11 +42,12 @@ struct LossTail {
         let unit = DirectedRounding.unit
         let farthest = step * Double(size + abs(start))
         let extent: Double = abs(tilt) * farthest + abs(factor.logMoment)
-        relativeError = factor.relativeError + unit * (64 + 16 * extent + 8 * Double(size))
+        let relativeError = factor.relativeError + unit * (64 + 16 * extent + 8 * Double(size))
+        growth = exp(relativeError).nextUp.nextUp
         tailTilt = tilt + further
         tailMoment = factor.logFurtherMoment
         let top = Double(start + size - 1) * step
-        outside = exp(min(0, tailMoment - tailTilt * top)) * (1 + relativeError)
+        outside = exp(min(0, tailMoment - tailTilt * top)) * growth
         let roundOff: Double = factor.errorNorm + FourierTransform.relativeError(size: size) * factor.norm
         self.error = exp(LossPlan.logGain(tilt)) * roundOff * (1 + 0x1p-20)
 
@@ -65,7 +67,7 @@ struct LossTail {
         }
     }
 
-    /// An epsilon for which `delta` holds, and the part of delta that the transform and the truncation take there.
+    /// An epsilon, also a negative one, for which `delta` holds, and the part of delta that the transform and the truncation take there.
     func epsilon(delta: Double) -> (epsilon: Double, fourier: Double) {
         // delta does not increase with the place.
         var above = gains.count
@@ -81,12 +83,12 @@ struct LossTail {
             return (max(bound, Double(start + gains.count) * step), delta)
         }
         let upper = Double(start + above) * step
-        guard below >= 0, upper > 0 else { return (max(0, upper), fourierPart(at: above)) }
+        guard below >= 0 else { return (upper, fourierPart(at: above)) }
         // delta is convex in e^epsilon, so it is below the chord.
         let (high, low) = (total(at: below), total(at: above))
         let share = high.isFinite ? (high - delta) / (high - low) : 1
         let epsilon = upper - step + log1p(min(1, share * (1 + 0x1p-40)) * expm1(step))
-        return (max(0, min(upper, epsilon)), fourierPart(at: above))
+        return (min(upper, epsilon), fourierPart(at: above))
     }
 
     /// A delta that holds for `epsilon`.
@@ -104,17 +106,17 @@ struct LossTail {
 
     /// delta at a place, rounded up.
     private func total(at index: Int) -> Double {
-        weight(at: index) * (gains[index] + error) * (1 + relativeError) + outside + infinite
+        weight(at: index) * (gains[index] + error) * growth + outside + infinite
     }
 
     private func fourierPart(at index: Int) -> Double {
-        weight(at: index) * error * (1 + relativeError) + outside + infinite
+        weight(at: index) * error * growth + outside + infinite
     }
 
     /// e^(K - theta l).
     private func weight(at index: Int) -> Double { exp(logMoment - tilt * (Double(start + index) * step)) }
 
     private func beyond(_ epsilon: Double) -> Double {
-        exp(min(0, tailMoment - tailTilt * epsilon)) * (1 + relativeError) + infinite
+        exp(min(0, tailMoment - tailTilt * epsilon)) * growth + infinite
     }
 }

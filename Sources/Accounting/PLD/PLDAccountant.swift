@@ -33,6 +33,7 @@ package enum PLDAccountant {
         let parts = try LossParts(event)
         let transfer = DeltaParts.transferItem(of: delta, slack: parts.slack)
         let rest = (delta - transfer).nextDown
+        guard rest > 0 else { throw .deltaExhausted(asked: delta, taken: transfer) }
         var result = (epsilon: 0.0, fourier: 0.0)
         var used = 0
         if parts.laws.isEmpty {
@@ -43,7 +44,8 @@ package enum PLDAccountant {
             result = LossComposition(parts.allLaws(), plan: plan).epsilon(delta: rest)
         }
         guard result.epsilon.isFinite else { throw .noFiniteEpsilon(event: "the composition") }
-        let epsilon = result.epsilon > 0 ? DirectedRounding.addUp(result.epsilon, parts.slack) : 0
+        // The inner epsilon may be negative.
+        let epsilon = max(0, parts.slack > 0 ? (result.epsilon + parts.slack).nextUp : result.epsilon)
         let accounted = AccountedEpsilon(
             epsilon: epsilon,
             delta: delta,
@@ -57,7 +59,7 @@ package enum PLDAccountant {
     }
 
     /// Bytes of a cell: the transform and its room, the roots, and grids of as many cells.
-    private static let bytesPerCell = 72
+    private static let bytesPerCell = 88
 
     /// The most cells that so many bytes have room for, from 2^16 to 2^21.
     private static func cells(bytes: Int) -> Int {
@@ -77,7 +79,8 @@ package enum PLDAccountant {
             let plan = try LossPlan(parts.allLaws(), target: .epsilon(inner))
             delta = LossComposition(parts.allLaws(), plan: plan).delta(epsilon: inner)
         }
-        return min(1, DirectedRounding.addUp(delta, DeltaParts.transferItem(of: delta, slack: parts.slack)))
+        let transfer = DeltaParts.transferItem(of: delta, slack: parts.slack)
+        return min(1, [transfer, DeltaParts.belowZero(epsilon - parts.slack)].reduce(delta, DirectedRounding.addUp))
     }
 }
 
@@ -90,16 +93,13 @@ struct LossParts {
     private(set) var laws: [RepeatedLaw] = []
     /// What the discrete noise adds to epsilon: the logarithms of its density ratios, over all steps.
     private(set) var slack = 0.0
+    private var steps = 0
     private var counts: [LossLaw: Int] = [:]
     private var order: [LossLaw] = []
 
     init(_ event: PrivacyEvent) throws(AccountingError) {
         try add(event, count: 1)
         laws = order.compactMap { law in counts[law].map { RepeatedLaw(law: law, count: $0) } }
-        let steps = laws.reduce(0) { $0 + $1.count }
-        guard steps <= PLDAccountant.maximumSteps else {
-            throw .invalid("number of sampled steps", steps, "at most 10^7 for pld; use rdp")
-        }
     }
 
     /// All laws, with what is not sampled as one more.
@@ -123,7 +123,7 @@ struct LossParts {
             try PrivacyEvent.check(rate: rate)
             guard rate < 1 else { return try add(inner, count: count) }
             guard let law = try sampled(rate: rate, inner, count: count) else { return }
-            include(LossLaw(law), count: count)
+            try include(LossLaw(law), count: count)
         case .clientsThenExamples(let clientRate, let exampleRate, let inner):
             try PrivacyEvent.check(rate: clientRate)
             try PrivacyEvent.check(rate: exampleRate)
@@ -131,7 +131,7 @@ struct LossParts {
                 return try add(.poissonSampled(rate: exampleRate, event: inner), count: count)
             }
             guard clientRate > 0, let law = try sampled(rate: exampleRate, inner, count: count) else { return }
-            include(
+            try include(
                 LossLaw(parts: [LossLaw.Part(weight: clientRate, pair: law)], rest: (1 - clientRate).nextUp),
                 count: count
             )
@@ -139,12 +139,12 @@ struct LossParts {
             try PrivacyEvent.check(rate: rate)
             guard let law = try sampled(rate: rate, inner, count: count) else { return }
             let cut = try TruncatedBatch(rate: rate, population: population, capacity: capacity)
-            guard cut.probability > 0 else { return include(LossLaw(law), count: count) }
+            guard cut.probability > 0 else { return try include(LossLaw(law), count: count) }
             let replaced = LossLaw.Pair.replaced(rate: cut.keptRate, noiseMultiplier: law.noiseMultiplier)
-            include(
+            try include(
                 LossLaw(
                     parts: [
-                        LossLaw.Part(weight: (1 - cut.probability).nextUp, pair: law),
+                        LossLaw.Part(weight: cut.complement, pair: law),
                         LossLaw.Part(weight: cut.probability, pair: replaced),
                     ],
                     rest: 0
@@ -199,10 +199,23 @@ struct LossParts {
         return multiplier
     }
 
-    private mutating func include(_ law: LossLaw, count: Int) {
-        if counts[law] == nil { order.append(law) }
+    private mutating func include(_ law: LossLaw, count: Int) throws(AccountingError) {
+        let (total, overflow) = steps.addingReportingOverflow(count)
+        guard !overflow, total <= PLDAccountant.maximumSteps else {
+            throw .invalid("number of sampled steps", overflow ? Int.max : total, "at most 10^7 for pld; use rdp")
+        }
+        steps = total
+        if counts[law] == nil {
+            guard order.count < Self.maximumLaws else {
+                throw .invalid("kinds of sampled steps", "more than \(Self.maximumLaws)", "fewer for pld; use rdp")
+            }
+            order.append(law)
+        }
         counts[law, default: 0] += count
     }
+
+    /// More kinds of steps than this are refused: the time grows with their number.
+    private static let maximumLaws = 500
 }
 
 /// Results by event and delta: a pure function's values, kept because a report asks for the same one again and again.
