@@ -89,6 +89,23 @@ package struct RenyiCurve: Hashable, Sendable {
     }
 }
 
+extension RenyiCurve {
+    /// An upper bound of the divergence at any real order, from those at the orders next to it: (a-1) D_a is convex in a and 0
+    /// at a = 1, so it lies below the chord (`docs/proofs/rdp.md`, section 2). Infinite above the last order.
+    /// - Parameter order: above 1.
+    package func divergence(atOrder order: Double) -> Double {
+        let orders = SampledGaussian.orders
+        guard order > 1, let above = orders.firstIndex(where: { Double($0) >= order }) else { return .infinity }
+        let (high, highMoment) = (Double(orders[above]), Double(orders[above] - 1) * divergences[above])
+        guard high > order else { return divergences[above] }
+        let (low, lowMoment) =
+            above > 0 ? (Double(orders[above - 1]), Double(orders[above - 1] - 1) * divergences[above - 1]) : (1, 0)
+        let share = (order - low) / (high - low)
+        // All terms are positive: a dozen roundings.
+        return ((lowMoment * (1 - share) + highMoment * share) / (order - 1) * (1 + 16 * DirectedRounding.unit)).nextUp
+    }
+}
+
 /// Curves of single steps by (rate, noise multiplier): a pure function's values, kept because a training run asks for
 /// the same one again and again.
 enum CurveCache {

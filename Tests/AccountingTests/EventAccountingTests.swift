@@ -249,6 +249,52 @@ import Testing
         }
     }
 
+    private struct Fractional: Decodable {
+        let q: String
+        let sigma: String
+        let alpha: String
+        let rdp_quadrature: String
+    }
+
+    /// Between integer orders the chord is above the exact value, and not by more than convexity explains.
+    @Test func realOrdersAreBounded() throws {
+        for row in try fixture("accounting/rdp_fractional.json", as: [Fractional].self) {
+            let step = PrivacyEvent.gaussian(noiseMultiplier: try number(row.sigma))
+            let curve = try RenyiCurve(.poissonSampled(rate: try number(row.q), event: step))
+            let (order, exact) = try (number(row.alpha), number(row.rdp_quadrature))
+            let value = curve.divergence(atOrder: order)
+            #expect(value >= exact * (1 - 1e-12), "\(row) \(value)")
+            #expect(value <= curve.divergence(atOrder: order.rounded(.up)) * (1 + 1e-12))
+        }
+        let curve = try RenyiCurve(.gaussian(noiseMultiplier: 2))
+        for (place, order) in RDPAccountant.orders.enumerated() {
+            #expect(curve.divergence(atOrder: Double(order)) == curve.divergences[place])
+        }
+        for order in [1, 0.5, 1025, .nan, -.infinity] { #expect(curve.divergence(atOrder: order) == .infinity) }
+    }
+
+    private struct ScalarLoss: Decodable {
+        let sigma: Double
+        let sensitivity: Int
+        let q: Double
+        let steps: Int
+        let delta: Double
+        let eps_discrete_1d: Double
+        let eps_continuous_sigma2_minus_s2_s3: Double
+    }
+
+    /// The transfer theorem's loss distribution lies above that of the scalar discrete Gaussian.
+    @Test func discreteGaussiansAreBoundedByTheTransfer() throws {
+        for row in try fixture("accounting/discrete_pld_1d.json", as: [ScalarLoss].self) {
+            let step = PrivacyEvent.discreteGaussian(sigma: row.sigma, sensitivity: Double(row.sensitivity))
+            let event = PrivacyEvent.poissonSampled(rate: row.q, event: step).selfComposed(row.steps)
+            let value = try PLDAccountant.epsilon(of: event, delta: row.delta).epsilon
+            #expect(value > row.eps_discrete_1d, "\(row) \(value)")
+            let transferred = row.eps_continuous_sigma2_minus_s2_s3
+            #expect(abs(value - transferred) < 1e-3 * max(1, transferred), "\(row) \(value)")
+        }
+    }
+
     private struct Zero: Decodable {
         let noise_multiplier: String
         let steps: Int
