@@ -121,6 +121,14 @@ package struct CentralPlan: Sendable {
                 expected: "above 0 and at most the \(examples) training examples"
             )
         }
+        // From 1/N on, publishing one example drawn at random would be private.
+        guard configuration.delta < 1 / Double(examples) else {
+            throw .invalidArgument(
+                name: "delta",
+                value: "\(configuration.delta)",
+                expected: "below 1/N = \(1 / Double(examples)) for \(examples) training examples"
+            )
+        }
         let expected = (configuration.epochs / rate).rounded()
         guard expected >= 1, expected <= 1e9 else {
             throw .invalidArgument(

@@ -71,6 +71,19 @@ import Training
         }
     }
 
+    @Test func deltaIsBelowOneExamplesShare() throws {
+        let share = 1 / Double(bench.train.count)
+        for (delta, isAllowed) in [(share, false), (0.1, false), (share.nextDown, true), (share / 2, true)] {
+            var request = configuration(noise: .multiplier(2))
+            request.delta = delta
+            if isAllowed {
+                #expect(try plan(request).claim.delta == delta)
+            } else {
+                #expect(throws: TrainingError.self) { try plan(request) }
+            }
+        }
+    }
+
     @Test(arguments: [0.1, 1, 3, 8, 20])
     func epsilonIsNeverAboveItsTarget(_ target: Double) throws {
         let plan = try plan(configuration(noise: .epsilon(target)))

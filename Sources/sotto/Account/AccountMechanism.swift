@@ -29,6 +29,11 @@ struct AccountMechanism {
     }
 
     func run(_ format: OutputOptions, report path: String?) throws {
+        if let population = release.population, delta * Double(population) >= 1 {
+            throw CommandError(
+                "--delta: \(delta) is no privacy for \(population) examples; expected below 1/\(population)"
+            )
+        }
         let event = try release.event()
         let split = try DeltaParts.split(delta, sampler: release.samplerDistance()) { (delta) throws(AccountingError) in
             try choice.epsilon(of: event, delta: delta)
