@@ -24,7 +24,7 @@ package final class GradientSummer {
     private let isClear = Atomic<Bool>(true)
 
     /// Coordinates that are read at once.
-    private static let chunk = 1024
+    private static let chunk = 512
 
     /// Takes all the memory that summing needs (``plannedBytes(_:workers:examples:)``).
     ///
