@@ -168,21 +168,7 @@ package enum Accountant: String, Hashable, Sendable, Codable, CaseIterable {
                 return false
             }
         }
-        guard try fits(1) else { return 0 }
-        var below = 1
-        var above = 2
-        while try fits(above) {
-            guard above < limit else {
-                throw .unreachableTarget(what: "a limit of steps", reason: "\(limit) steps of \(event) stay within it")
-            }
-            below = above
-            above = min(above * 2, limit)
-        }
-        while above - below > 1 {
-            let middle = below + (above - below) / 2
-            if try fits(middle) { below = middle } else { above = middle }
-        }
-        return below
+        return try Calibration.most(of: event, limit: limit, where: fits)
     }
 }
 

@@ -15,13 +15,7 @@ extension RDPAccountant {
         steps: Int,
         conversion: Conversion = .improved
     ) throws(AccountingError) -> Double {
-        guard target > 0, target.isFinite else { throw .invalid("epsilon", target, "a positive number") }
-        guard samplingRate > 0, samplingRate <= 1 else {
-            throw .invalid("sampling rate", samplingRate, "a number in (0, 1]")
-        }
-        guard steps >= 1 else { throw .invalid("number of steps", steps, "at least 1") }
-        guard delta > 0, delta < 1 else { throw .invalid("delta", delta, "a number in (0, 1)") }
-
+        try Calibration.check(target: target, delta: delta, samplingRate: samplingRate, steps: steps)
         func meetsTarget(_ noiseMultiplier: Double) -> Bool {
             var curve = RenyiCurve()
             curve.compose(
@@ -57,19 +51,6 @@ extension RDPAccountant {
                 conversion.epsilon(divergence: divergence, order: Double(order), delta: delta) <= target
             }
         }
-        guard fits(0) else { return 0 }
-        var above = 1
-        while fits(above) {
-            guard above < 1 << 53 else {
-                throw .unreachableTarget(what: "a limit of steps", reason: "2^53 steps of \(event) stay within it")
-            }
-            above *= 2
-        }
-        var below = above / 2
-        while above - below > 1 {
-            let middle = below + (above - below) / 2
-            if fits(middle) { below = middle } else { above = middle }
-        }
-        return below
+        return try Calibration.most(of: event, limit: 1 << 53, where: fits)
     }
 }

@@ -113,8 +113,7 @@ package enum ZCDPAccountant {
         steps: Int,
         conversion: Conversion = .improved
     ) throws(AccountingError) -> Double {
-        guard target > 0, target.isFinite else { throw .invalid("epsilon", target, "a positive number") }
-        guard steps >= 1 else { throw .invalid("number of steps", steps, "at least 1") }
+        try Calibration.check(target: target, delta: delta, steps: steps)
         return try Calibration.least(in: PrivacyEvent.noiseMultiplierRange) { multiplier throws(AccountingError) in
             let event = PrivacyEvent.gaussian(noiseMultiplier: multiplier).selfComposed(steps)
             return try epsilon(of: event, delta: delta, conversion: conversion).epsilon <= target

@@ -23,26 +23,10 @@ package struct Descent: Hashable, Sendable {
         sum: Span<Int64>,
         scale: Double
     ) {
-        let count = sum.count
-        precondition(
-            parameters.count == count && (velocity.count == count || velocity.isEmpty),
-            "one value a parameter"
-        )
-        let hasVelocity = !velocity.isEmpty
-        unsafe parameters.withUnsafeMutableBufferPointer { parameters in
-            unsafe velocity.withUnsafeMutableBufferPointer { velocity in
-                unsafe sum.withUnsafeBufferPointer { sum in
-                    let start = hasVelocity ? velocity.baseAddress : nil
-                    unsafe sotto_descend_integers(
-                        parameters.baseAddress,
-                        start,
-                        sum.baseAddress,
-                        count,
-                        scale,
-                        momentum,
-                        rate
-                    )
-                }
+        precondition(sum.count == parameters.count, "one value a parameter")
+        unsafe sum.withUnsafeBufferPointer { sum in
+            unsafe withPointers(&parameters, &velocity) { parameters, velocity in
+                unsafe sotto_descend_integers(parameters, velocity, sum.baseAddress, sum.count, scale, momentum, rate)
             }
         }
     }
@@ -56,26 +40,25 @@ package struct Descent: Hashable, Sendable {
         plainSum sum: Span<Float>,
         scale: Float
     ) {
-        let count = sum.count
-        precondition(
-            parameters.count == count && (velocity.count == count || velocity.isEmpty),
-            "one value a parameter"
-        )
+        precondition(sum.count == parameters.count, "one value a parameter")
+        unsafe sum.withUnsafeBufferPointer { sum in
+            unsafe withPointers(&parameters, &velocity) { parameters, velocity in
+                unsafe sotto_descend_floats(parameters, velocity, sum.baseAddress, sum.count, scale, momentum, rate)
+            }
+        }
+    }
+
+    /// Lends both for writing; nil for a velocity that has no elements.
+    private func withPointers(
+        _ parameters: inout MutableSpan<Float>,
+        _ velocity: inout MutableSpan<Float>,
+        _ body: (UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void
+    ) {
+        precondition(velocity.isEmpty || velocity.count == parameters.count, "one value a parameter, or none")
         let hasVelocity = !velocity.isEmpty
         unsafe parameters.withUnsafeMutableBufferPointer { parameters in
             unsafe velocity.withUnsafeMutableBufferPointer { velocity in
-                unsafe sum.withUnsafeBufferPointer { sum in
-                    let start = hasVelocity ? velocity.baseAddress : nil
-                    unsafe sotto_descend_floats(
-                        parameters.baseAddress,
-                        start,
-                        sum.baseAddress,
-                        count,
-                        scale,
-                        momentum,
-                        rate
-                    )
-                }
+                unsafe body(parameters.baseAddress, hasVelocity ? velocity.baseAddress : nil)
             }
         }
     }

@@ -96,9 +96,6 @@ package struct CentralPlan: Sendable {
     /// The same by Rényi divergences, with either conversion, for comparison with papers.
     package let renyiClaims: [Conversion: PrivacyClaim]
 
-    /// Under a limit the accounting, which is over before the run begins, may take so much more than the run.
-    private static let accountingRoom = 6 << 20
-
     /// What is planned for the accounting and the run, of which one is over before the other begins.
     package var plannedBytes: Int { max(memory.totalBytes, claim.accountingBytes) }
 
@@ -146,11 +143,53 @@ package struct CentralPlan: Sendable {
             try PoissonSampler(rate: rate)
         }
 
+        let sampling = CentralSpend.Sampling(
+            sampler: sampler,
+            steps: steps,
+            delta: configuration.delta,
+            examples: examples,
+            accountant: configuration.accountant
+        )
+        var sizes = try Sizes(configuration, sampling, noiseRoom: ClippingPlan.Options().noiseRoom)
+        if sizes.neededNoiseRoom > sizes.noiseRoom {
+            sizes = try Sizes(configuration, sampling, noiseRoom: sizes.neededNoiseRoom)
+        }
+        (grid, memory, certificate) = (sizes.grid, sizes.memory, sizes.certificate)
+        let spend = sizes.spend
+        noise = spend.noise
+        mechanism = spend.mechanism
+        event = spend.event
+        claim = spend.claim
+        renyiClaims = spend.renyiClaims
+    }
+}
+
+/// What depends on how wide a sum's integers are, which in turn depends on the noise.
+private struct Sizes {
+    let grid: CertifiedGrid
+    let memory: MemoryPlan
+    let certificate: SensitivityCertificate
+    let spend: CentralSpend
+    /// Bounds of noise for which the sum has room.
+    let noiseRoom: Int
+
+    /// Under a limit the accounting, which is over before the run begins, may take so much more than the run.
+    private static let accountingRoom = 6 << 20
+
+    init(
+        _ configuration: CentralConfiguration,
+        _ sampling: CentralSpend.Sampling,
+        noiseRoom: Int
+    ) throws(TrainingError) {
         let dimension = configuration.network.parameterCount
+        var options = ClippingPlan.Options()
+        options.rule = configuration.rule
+        options.noiseRoom = noiseRoom
         grid = try CertifiedGrid(
             clip: configuration.clip,
             dimension: dimension,
-            examples: MemoryPlan.largestDraw(configuration.batch)
+            examples: MemoryPlan.largestDraw(configuration.batch),
+            options: options
         )
         var request = MemoryPlan.Request(
             network: configuration.network,
@@ -160,27 +199,19 @@ package struct CentralPlan: Sendable {
             workers: configuration.workers,
             batch: configuration.batch
         )
-        request.options.rule = configuration.rule
+        request.options = options
         request.physicalBatch = configuration.physicalBatch
         memory = try MemoryPlan(request, limit: configuration.memoryLimit)
         certificate = try memory.clipping.certified()
-
-        let spend = try CentralSpend(
+        spend = try CentralSpend(
             configuration.noise,
-            sampling: CentralSpend.Sampling(
-                sampler: sampler,
-                steps: steps,
-                delta: configuration.delta,
-                examples: examples,
-                accountant: configuration.accountant,
-                bytes: configuration.memoryLimit == nil ? nil : memory.totalBytes + Self.accountingRoom
-            ),
-            certificate: certificate
+            sampling: sampling,
+            certificate: certificate,
+            bytes: configuration.memoryLimit == nil ? nil : memory.totalBytes + Self.accountingRoom
         )
-        noise = spend.noise
-        mechanism = spend.mechanism
-        event = spend.event
-        claim = spend.claim
-        renyiClaims = spend.renyiClaims
+        self.noiseRoom = noiseRoom
     }
+
+    /// Sixteen standard deviations, with a hundredth more for a bound that another grid rounds differently.
+    var neededNoiseRoom: Int { Int((16.16 * spend.noise.noiseMultiplier).rounded(.up)) + 1 }
 }

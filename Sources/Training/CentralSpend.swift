@@ -20,19 +20,20 @@ struct CentralSpend {
         let examples: Int
         /// Nil for the least of those that cover the run.
         let accountant: Accountant?
-        /// What the accounting may take; nil for what it needs.
-        let bytes: Int?
     }
 
     /// The noise for a target, rounded up to a whole K; with an epsilon as target, the claim is at most that.
+    ///
+    /// - Parameter bytes: what the accounting may take; nil for what it needs.
     init(
         _ target: CentralConfiguration.NoiseTarget,
         sampling: Sampling,
-        certificate: SensitivityCertificate
+        certificate: SensitivityCertificate,
+        bytes: Int?
     ) throws(TrainingError) {
         switch target {
         case .multiplier(let multiplier):
-            try self.init(multiplier: multiplier, sampling: sampling, certificate: certificate)
+            try self.init(multiplier: multiplier, sampling: sampling, certificate: certificate, bytes: bytes)
         case .epsilon(let epsilon):
             var multiplier = try TrainingError.mapping(TrainingError.accounting) { () throws(AccountingError) in
                 try Accountant.noiseMultiplier(
@@ -41,16 +42,16 @@ struct CentralSpend {
                     delta: sampling.delta,
                     samplingRate: sampling.sampler.rate,
                     steps: sampling.steps,
-                    bytes: sampling.bytes ?? .max
+                    bytes: bytes ?? .max
                 )
             }
             // The sampler's item of delta is left out of the calibration; it is worth a last digit of epsilon.
-            var spend = try Self(multiplier: multiplier, sampling: sampling, certificate: certificate)
+            var spend = try Self(multiplier: multiplier, sampling: sampling, certificate: certificate, bytes: bytes)
             var widening = 1e-6
             while spend.claim.epsilon > epsilon {
                 multiplier *= 1 + widening
                 widening *= 2
-                spend = try Self(multiplier: multiplier, sampling: sampling, certificate: certificate)
+                spend = try Self(multiplier: multiplier, sampling: sampling, certificate: certificate, bytes: bytes)
             }
             self = spend
         }
@@ -59,7 +60,8 @@ struct CentralSpend {
     private init(
         multiplier: Double,
         sampling: Sampling,
-        certificate: SensitivityCertificate
+        certificate: SensitivityCertificate,
+        bytes: Int?
     ) throws(TrainingError) {
         let noise = try TrainingError.mapping(TrainingError.accounting) { () throws(AccountingError) in
             try NoisePlan.central(noiseMultiplier: multiplier, bound: certificate.bound)
@@ -82,7 +84,7 @@ struct CentralSpend {
         self.renyiClaims = renyiClaims
         claim = try release.claim(sampling) { (event, delta) throws(AccountingError) in
             guard let accountant = sampling.accountant else {
-                return try Accountant.least(of: event, delta: delta, bytes: sampling.bytes ?? .max)
+                return try Accountant.least(of: event, delta: delta, bytes: bytes ?? .max)
             }
             return try accountant.epsilon(of: event, delta: delta)
         }

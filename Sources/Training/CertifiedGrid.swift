@@ -46,8 +46,15 @@ package struct CertifiedGrid: Hashable, Sendable {
     /// The same grid or, where a sum of so many examples then fits integers of 32 bits, that with twice the step: what
     /// rounding adds stays far below the noise, and sums take half of the memory and of its traffic.
     ///
-    /// - Parameter examples: the most examples of a sum.
-    package init(clip: Double, dimension: Int, examples: Int) throws(TrainingError) {
+    /// - Parameters:
+    ///   - examples: the most examples of a sum.
+    ///   - options: what errors and noise may add to it.
+    package init(
+        clip: Double,
+        dimension: Int,
+        examples: Int,
+        options: ClippingPlan.Options = ClippingPlan.Options()
+    ) throws(TrainingError) {
         let fine = try CertifiedGrid(clip: clip, dimension: dimension)
         let coarse = try CertifiedGrid(
             clip: clip,
@@ -55,7 +62,9 @@ package struct CertifiedGrid: Hashable, Sendable {
             exponent: fine.exponent - 1,
             bound: max(1, fine.bound / 2)
         )
-        func isNarrow(_ grid: CertifiedGrid) -> Bool { ClippingPlan.width(examples: examples, grid) == .narrow }
+        func isNarrow(_ grid: CertifiedGrid) -> Bool {
+            ClippingPlan.width(examples: examples, grid, options: options) == .narrow
+        }
         self = !isNarrow(fine) && isNarrow(coarse) ? coarse : fine
     }
 

@@ -51,7 +51,7 @@ extension ClippingPlan {
             ? Self.nodePaths(network, weights) : Array(repeating: .byWeight, count: network.nodes.count)
         if isWhole {
             clip = grid.clip
-            width = terms.width(examples: examples + Self.noiseRoom, bound: grid.bound)
+            width = terms.width(examples: examples + options.noiseRoom, bound: grid.bound)
             certificate = SensitivityCertificate(
                 method: method.rawValue,
                 bound: grid.bound,
@@ -85,16 +85,12 @@ extension ClippingPlan {
         }
         self.clip = clip
         self.certificate = certificate
-        width = terms.width(examples: examples + Self.noiseRoom, bound: certificate.bound)
+        width = terms.width(examples: examples + options.noiseRoom, bound: certificate.bound)
     }
 
-    /// What noise may add to a sum, in bounds: sixteen standard deviations at a noise multiplier of 4. More would wrap
-    /// around, which costs no privacy.
-    private static let noiseRoom = 64
-
     /// Whether 32 bits hold any sum of so many examples and its noise, errors of leaves included.
-    static func width(examples: Int, _ grid: CertifiedGrid) -> Accumulator.Width {
-        let most = Double(examples + noiseRoom) * Double(grid.bound) * Options().largestInflation
+    static func width(examples: Int, _ grid: CertifiedGrid, options: Options) -> Accumulator.Width {
+        let most = Double(examples + options.noiseRoom) * Double(grid.bound) * options.largestInflation
         return most <= Double(Accumulator.Width.narrow.limit) ? .narrow : .wide
     }
 

@@ -48,6 +48,9 @@ package struct ClippingPlan: Sendable {
         package var recomputes = false
         /// The most that errors may add to the sensitivity, as a factor.
         package var largestInflation = 1.01
+        /// What noise may add to a coordinate of a sum, in bounds: by default sixteen standard deviations at a noise
+        /// multiplier of 4. Beyond the integers' width a sum wraps around, which costs utility and no privacy.
+        package var noiseRoom = 64
 
         package init() {}
     }

@@ -99,6 +99,27 @@ import Testing
         }
     }
 
+    private struct GaussianDelta: Decodable {
+        let precision: Double
+        let epsilon: Double
+        let delta: String
+    }
+
+    /// Never below the exact value, and above it by the rounding that is added: each of the two terms is wrong by some tens of
+    /// 2^-53 times the square of the larger normal argument, and δ is smaller than they are by that argument over the deviation.
+    @Test func closedFormsAreUpperBounds() throws {
+        for row in try fixture("accounting/gaussian_delta.json", as: [GaussianDelta].self) {
+            let exact = try #require(Double(row.delta))
+            let event = PrivacyEvent.gaussian(noiseMultiplier: 1 / row.precision.squareRoot())
+            let value = try PLDAccountant.delta(of: event, epsilon: row.epsilon)
+            #expect(value >= exact, "\(row) \(value)")
+            let deviation = row.precision.squareRoot()
+            let far = row.epsilon / deviation + deviation / 2
+            let added = 128 * 0x1p-53 * (1 + far * far) * (1 + (1 + far) / deviation)
+            #expect(value <= exact * (1 + added), "\(row) \(value)")
+        }
+    }
+
     /// A step that is hardly sampled forces the grid on what has a closed form.
     @Test(arguments: [0.5, 1, 4, 20])
     func gridAgreesWithTheClosedForm(multiplier: Double) throws {

@@ -71,6 +71,15 @@ import Training
         }
     }
 
+    /// Sixteen standard deviations of noise on the largest draw, all of it in one coordinate, do not wrap around.
+    @Test(arguments: [1, 4, 100, 3000, 5000, 1e5])
+    func sumsHoldTheirNoise(multiplier: Double) throws {
+        let plan = try plan(configuration(noise: .multiplier(multiplier)))
+        let examples = Double(plan.memory.largestDraw) * Double(plan.certificate.bound)
+        let limit = Double(plan.memory.clipping.width.limit)
+        #expect(examples + 16 * plan.noise.sigma <= limit, "\(plan.memory.clipping.width)")
+    }
+
     @Test func deltaIsBelowOneExamplesShare() throws {
         let share = 1 / Double(bench.train.count)
         for (delta, isAllowed) in [(share, false), (0.1, false), (share.nextDown, true), (share / 2, true)] {

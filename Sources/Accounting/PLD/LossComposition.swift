@@ -17,11 +17,10 @@ struct LossComposition {
         let fourier = FourierTransform(size: plan.cells)
         var factors = LossFactors(size: plan.cells, laws: laws.count)
         var lossError = 0.0
-        let names: [LossDirection] = [.remove, .add]
         var packed: [SIMD2<Double>] = []
         var other: [SIMD2<Double>] = []
         for (place, repeated) in laws.enumerated() {
-            var grids = Self.tilted(repeated, plan, names, &lossError)
+            var grids = Self.tilted(repeated, plan, &lossError)
             // Two real sequences go through one transform: as its real and its imaginary part.
             packed.clear(count: plan.cells)
             for part in 0..<2 { grids[part].move(to: &packed, part: part) }
@@ -39,17 +38,9 @@ struct LossComposition {
         // The inverse transform is the conjugate of the transform of the conjugate, over N.
         fourier.transform(&packed, by: &other)
         other = []
-        for (part, name) in names.enumerated() {
+        for (part, direction) in plan.directions.enumerated() {
             directions.append(
-                LossTail(
-                    packed,
-                    part: part,
-                    factor: factors.directions[part],
-                    tilt: plan.tilts[name] ?? 1,
-                    further: plan.tailTilts[name] ?? 1,
-                    start: Int(((plan.windowStarts[name] ?? 0) / plan.step).rounded(.down)),
-                    step: plan.step
-                )
+                LossTail(packed, part: part, factor: factors.directions[part], plan: direction, step: plan.step)
             )
         }
         self.lossError = lossError * (1 + 0x1p-40)
@@ -58,14 +49,11 @@ struct LossComposition {
     private static func tilted(
         _ repeated: RepeatedLaw,
         _ plan: LossPlan,
-        _ names: [LossDirection],
         _ lossError: inout Double
     ) -> [TiltedGrid] {
         let grids = LossGrid.both(repeated.law, step: plan.step, leaving: plan.leftMass)
         lossError += Double(repeated.count) * max(grids.remove.lossError, grids.add.lossError)
-        return zip(names, [grids.remove, grids.add]).map { name, grid in
-            TiltedGrid(grid, tilt: plan.tilts[name] ?? 1, further: plan.tailTilts[name] ?? 1, step: plan.step)
-        }
+        return zip(plan.directions, [grids.remove, grids.add]).map { TiltedGrid($1, plan: $0, step: plan.step) }
     }
 
     /// An epsilon, also a negative one, for which `delta` holds, and how much of delta is the transform's and the truncation's.

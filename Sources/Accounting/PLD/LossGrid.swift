@@ -3,7 +3,7 @@
 import Glibc
 
 /// Which of two neighbouring data sets has the unit more.
-enum LossDirection: CaseIterable {
+enum LossDirection: Int, CaseIterable {
     /// The first has it: the loss is log dP/dQ under P.
     case remove
     /// The second has it: the loss is log dQ/dP under Q.

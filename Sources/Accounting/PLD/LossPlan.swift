@@ -11,12 +11,20 @@ struct RepeatedLaw: Hashable {
 /// What is computed before anything is put on a grid: the tilt of each direction, the window of the composed loss and
 /// the step (`docs/proofs/pld.md`, section 6). Estimates only: whatever is chosen here, the result is an upper bound; a bad choice makes it a worse one.
 struct LossPlan {
-    /// theta of the tilt e^(theta L), for each direction.
-    let tilts: [LossDirection: Double]
-    /// The lowest loss of the window, for each direction.
-    let windowStarts: [LossDirection: Double]
-    /// For each direction: how much further a tilt bounds what lies above the window best.
-    let tailTilts: [LossDirection: Double]
+    /// What is chosen for one direction.
+    struct Direction {
+        /// theta of the tilt e^(theta L).
+        fileprivate(set) var tilt = 1.0
+        /// The lowest loss of the window.
+        fileprivate(set) var windowStart = 0.0
+        /// How much further a tilt bounds what lies above the window best.
+        fileprivate(set) var furtherTilt = 1.0
+        /// By how much Chernoff's bound of log delta may grow before the direction matters.
+        fileprivate var margin = 0.0
+    }
+
+    /// In the order of ``LossDirection``.
+    let directions: [Direction]
     /// h.
     let step: Double
     /// The number of cells of the window, a power of two.
@@ -65,22 +73,23 @@ struct LossPlan {
             estimate = Estimate(laws, leaving: leftMass)
             estimate.tilt(epsilon: epsilon, logDelta: logDelta)
         }
-        var starts: [LossDirection: Double] = [:]
-        var tails: [LossDirection: Double] = [:]
+        var directions = estimate.directions
         var width = 0.0
         for direction in LossDirection.allCases {
             let (above, below) = estimate.reach(direction, exponent: Self.windowExponent)
             guard above.value.isFinite, below.value.isFinite else {
                 throw .noFiniteEpsilon(event: "the composition, on a grid of losses,")
             }
-            tails[direction] = above.tilt
-            starts[direction] = -below.value
+            directions[direction.rawValue].furtherTilt = above.tilt
+            directions[direction.rawValue].windowStart = -below.value
             width = max(width, above.value + below.value)
         }
         let scale = max(1, estimate.epsilon)
         // A delta is to be right within a part of itself, which a tilt of theta makes a theta-th part in epsilon.
         var goal = Self.aim * scale
-        if case .epsilon = target, let tilt = estimate.tilts.values.max() { goal = min(goal, Self.deltaAim / tilt) }
+        if case .epsilon = target {
+            for direction in directions { goal = min(goal, Self.deltaAim / direction.tilt) }
+        }
         var cells = min(most, Self.fewestCells)
         while true {
             let step = width / Double(cells - 4)
@@ -98,9 +107,7 @@ struct LossPlan {
             }
             cells *= 2
         }
-        tilts = estimate.tilts
-        windowStarts = starts
-        tailTilts = tails
+        self.directions = directions
         step = width / Double(cells - 4)
         self.cells = cells
     }
@@ -136,12 +143,10 @@ struct LossPlan {
 private struct Estimate {
     private let laws: [RepeatedLaw]
     private let nodes: [LossNodes]
-    /// theta of each direction, once chosen.
-    private(set) var tilts: [LossDirection: Double] = [:]
+    /// In the order of ``LossDirection``, once tilts are chosen.
+    private(set) var directions = LossDirection.allCases.map { _ in LossPlan.Direction() }
     /// The epsilon for which the tilts are.
     private(set) var epsilon = 0.0
-    /// By how much the bound of log delta may grow in a direction before it matters.
-    private var margins: [LossDirection: Double] = [:]
 
     init(_ laws: [RepeatedLaw], leaving mass: Double) {
         self.laws = laws
@@ -179,8 +184,8 @@ private struct Estimate {
             let best = LossPlan.leastOverTilts(bound)
             var tilt = best.tilt
             while tilt > 1e-6, bound(tilt / 2) <= max(best.value + 1e-3, logDelta - 14) { tilt /= 2 }
-            tilts[direction] = tilt
-            margins[direction] = max(0, logDelta - bound(tilt))
+            directions[direction.rawValue].tilt = tilt
+            directions[direction.rawValue].margin = max(0, logDelta - bound(tilt))
         }
     }
 
@@ -189,7 +194,7 @@ private struct Estimate {
         _ direction: LossDirection,
         exponent: Double
     ) -> (above: (tilt: Double, value: Double), below: (tilt: Double, value: Double)) {
-        let tilt = tilts[direction] ?? 1
+        let tilt = directions[direction.rawValue].tilt
         let base = growth(tilt, direction)
         return (
             LossPlan.leastOverTilts { (growth(tilt + $0, direction) - base + exponent) / $0 },
@@ -201,12 +206,12 @@ private struct Estimate {
     func gridError(step: Double) -> Double {
         var greatest = 0.0
         for direction in LossDirection.allCases {
-            let tilt = tilts[direction] ?? 1
+            let (tilt, margin) = (directions[direction.rawValue].tilt, directions[direction.rawValue].margin)
             var sum = 0.0
             for (repeated, law) in zip(laws, nodes) {
                 sum += Double(repeated.count) * (tilt + 1) / 2 * law.spread(step, tilt, direction)
             }
-            greatest = max(greatest, sum - (margins[direction] ?? 0) / tilt)
+            greatest = max(greatest, sum - margin / tilt)
         }
         return greatest
     }

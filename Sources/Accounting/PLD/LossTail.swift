@@ -28,15 +28,13 @@ struct LossTail {
         _ packed: [SIMD2<Double>],
         part: Int,
         factor: LossFactors.Direction,
-        tilt: Double,
-        further: Double,
-        start: Int,
+        plan: LossPlan.Direction,
         step: Double
     ) {
         let size = packed.count
-        self.start = start
+        start = Int((plan.windowStart / step).rounded(.down))
         self.step = step
-        self.tilt = tilt
+        tilt = plan.tilt
         infinite = factor.infinite
         logMoment = factor.logMoment
         let unit = DirectedRounding.unit
@@ -44,7 +42,7 @@ struct LossTail {
         let extent: Double = abs(tilt) * farthest + abs(factor.logMoment)
         let relativeError = factor.relativeError + unit * (64 + 16 * extent + 8 * Double(size))
         growth = exp(relativeError).nextUp.nextUp
-        tailTilt = tilt + further
+        tailTilt = tilt + plan.furtherTilt
         tailMoment = factor.logFurtherMoment
         let top = Double(start + size - 1) * step
         outside = exp(min(0, tailMoment - tailTilt * top)) * growth

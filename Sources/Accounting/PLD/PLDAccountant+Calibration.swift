@@ -16,12 +16,7 @@ extension PLDAccountant {
         steps: Int,
         bytes: Int = .max
     ) throws(AccountingError) -> Double {
-        guard target > 0, target.isFinite else { throw .invalid("epsilon", target, "a positive number") }
-        guard samplingRate > 0, samplingRate <= 1 else {
-            throw .invalid("sampling rate", samplingRate, "a number in (0, 1]")
-        }
-        guard steps >= 1 else { throw .invalid("number of steps", steps, "at least 1") }
-        guard delta >= 1e-30, delta < 1 else { throw .invalid("delta", delta, "a number in [1e-30, 1)") }
+        try Calibration.check(target: target, delta: delta, samplingRate: samplingRate, steps: steps)
         func excess(_ multiplier: Double) throws(AccountingError) -> Double {
             let step = PrivacyEvent.poissonSampled(rate: samplingRate, event: .gaussian(noiseMultiplier: multiplier))
             let epsilon = try epsilon(of: step.selfComposed(steps), delta: delta, bytes: bytes).epsilon

@@ -16,7 +16,8 @@ struct TiltedGrid {
     /// The relative error of a mass.
     let relativeError: Double
 
-    init(_ grid: consuming LossGrid, tilt: Double, further: Double, step: Double) {
+    init(_ grid: consuming LossGrid, plan: LossPlan.Direction, step: Double) {
+        let (tilt, further) = (plan.tilt, plan.furtherTilt)
         let first = grid.first
         infinite = grid.infinite
         masses = grid.takeMasses()

@@ -84,9 +84,9 @@ struct BinomialTails {
             let ratio =
                 direction > 0
                 ? Double(n - place) / Double(place + 1) * odds : Double(place) / (Double(n - place + 1) * odds)
+            guard ratio > 0 else { break }
             // What is left is below a geometric series.
-            guard ratio > 0, ratio < 1 else { break }
-            if term * ratio <= 1e-12 * sum * (1 - ratio) { break }
+            if ratio < 1, term * ratio <= 1e-12 * sum * (1 - ratio) { break }
             term *= ratio
             place += direction
         }
