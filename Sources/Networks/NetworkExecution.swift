@@ -21,6 +21,8 @@ package final class NetworkExecution {
     package let schedule: Schedule
     /// The most examples of a tile.
     package let capacity: Int
+    /// What it computes with.
+    package let numerics: Numerics
     /// Examples in the tile, 0...`capacity`.
     package private(set) var examples = 0
 
@@ -51,11 +53,20 @@ package final class NetworkExecution {
 
     /// Allocates `plannedBytes`.
     ///
-    /// - Parameter once: nodes whose operands a `kept` schedule lends in pass 0 only.
-    package init(_ network: Network, schedule kind: Schedule.Kind, capacity: Int, once: Set<Int> = []) {
+    /// - Parameters:
+    ///   - once: nodes whose operands a `kept` schedule lends in pass 0 only.
+    ///   - numerics: a schedule without gradients has no use for its loss scale.
+    package init(
+        _ network: Network,
+        schedule kind: Schedule.Kind,
+        capacity: Int,
+        once: Set<Int> = [],
+        numerics: Numerics = .single
+    ) {
         precondition(capacity >= 1, "a tile has room for at least one example")
         self.network = network
         self.capacity = capacity
+        self.numerics = numerics
         schedule = Schedule(kind, network, once: once)
         let layout = ArenaLayout(schedule, network)
         let values = layout.count * capacity
@@ -89,6 +100,7 @@ package final class NetworkExecution {
                 isInPlace: places.isInPlace,
                 isGradientInPlace: places.isGradientInPlace,
                 isTraining: kind != .forward,
+                arithmetic: numerics.arithmetic,
                 examples: 0
             )
             var chains: [TileChain] = []
@@ -190,6 +202,10 @@ package final class NetworkExecution {
                     labels: labels,
                     into: step.tile.given
                 )
+                guard numerics.lossScale != 1 else { continue }
+                step.tile.given.buffer.write(step.tile.given.range(example)) {
+                    Elementwise.scale(&$0, by: numerics.lossScale)
+                }
             }
         case .backward(let node):
             if !network.nodes[node].operation.isView {

@@ -67,6 +67,8 @@ package final class Tile {
     package var isGradientInPlace: Bool
     /// Whether the schedule computes gradients: where it only evaluates, nothing is drawn.
     package let isTraining: Bool
+    /// How the operation's products are computed.
+    package let arithmetic: ProductArithmetic
     /// Examples in use.
     package var examples: Int
 
@@ -85,6 +87,7 @@ package final class Tile {
         isInPlace: Bool,
         isGradientInPlace: Bool,
         isTraining: Bool,
+        arithmetic: ProductArithmetic,
         examples: Int
     ) {
         self.inputs = inputs
@@ -100,6 +103,7 @@ package final class Tile {
         self.isInPlace = isInPlace
         self.isGradientInPlace = isGradientInPlace
         self.isTraining = isTraining
+        self.arithmetic = arithmetic
         self.examples = examples
     }
 
@@ -119,6 +123,7 @@ package final class Tile {
             isInPlace: isInPlace,
             isGradientInPlace: isGradientInPlace,
             isTraining: isTraining,
+            arithmetic: arithmetic,
             examples: examples
         )
     }

@@ -40,6 +40,8 @@ package struct CentralConfiguration: Sendable {
     package var seed: UInt64
     /// The rule of the clip factor.
     package var rule: ClipRule
+    /// What the network computes with.
+    package var numerics: Numerics
 
     package init(
         network: Network,
@@ -56,7 +58,8 @@ package struct CentralConfiguration: Sendable {
         physicalBatch: Int? = nil,
         accountant: Accountant? = nil,
         seed: UInt64 = 0,
-        rule: ClipRule = .abadi
+        rule: ClipRule = .abadi,
+        numerics: Numerics = .single
     ) {
         self.network = network
         self.clip = clip
@@ -73,6 +76,7 @@ package struct CentralConfiguration: Sendable {
         self.accountant = accountant
         self.seed = seed
         self.rule = rule
+        self.numerics = numerics
     }
 }
 
@@ -184,6 +188,7 @@ private struct Sizes {
         let dimension = configuration.network.parameterCount
         var options = ClippingPlan.Options()
         options.rule = configuration.rule
+        options.numerics = configuration.numerics
         options.noiseRoom = noiseRoom
         grid = try CertifiedGrid(
             clip: configuration.clip,

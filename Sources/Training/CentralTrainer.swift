@@ -52,7 +52,13 @@ package struct CentralTrainer {
         let parameters = network.startParameters(seed: plan.configuration.seed)
         let released = try descend(train, parameters, pool, progress)
         guard parameters.read({ $0.allFinite }) else { throw .diverged(step: plan.steps) }
-        let evaluation = try Evaluation(of: network, parameters: parameters, on: test, pool: pool)
+        let evaluation = try Evaluation(
+            of: network,
+            parameters: parameters,
+            on: test,
+            pool: pool,
+            numerics: plan.configuration.numerics
+        )
         guard evaluation.loss.isFinite else { throw .diverged(step: plan.steps) }
         return Outcome(
             parameters: parameters.read { $0.elements },

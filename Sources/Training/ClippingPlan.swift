@@ -51,6 +51,8 @@ package struct ClippingPlan: Sendable {
         /// What noise may add to a coordinate of a sum, in bounds: by default sixteen standard deviations at a noise
         /// multiplier of 4. Beyond the integers' width a sum wraps around, which costs utility and no privacy.
         package var noiseRoom = 64
+        /// What the network computes with.
+        package var numerics = Numerics.single
 
         package init() {}
     }

@@ -23,7 +23,8 @@ package struct Evaluation: Hashable, Sendable {
         of network: Network,
         parameters: Buffer<Float>,
         on dataset: Dataset,
-        pool: WorkerPool
+        pool: WorkerPool,
+        numerics: Numerics = .single
     ) throws(TrainingError) {
         guard dataset.isPublic else { throw .notPublic(dataset: dataset.name) }
         guard dataset.count > 0 else {
@@ -36,7 +37,7 @@ package struct Evaluation: Hashable, Sendable {
         let hits = Buffer<Int64>(count: tiles)
         let next = Atomic<Int>(0)
         pool.run { _ in
-            let execution = NetworkExecution(network, schedule: .forward, capacity: rows)
+            let execution = NetworkExecution(network, schedule: .forward, capacity: rows, numerics: numerics)
             var labels: [Int32] = []
             while true {
                 let tile = next.wrappingAdd(1, ordering: .relaxed).oldValue

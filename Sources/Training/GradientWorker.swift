@@ -46,7 +46,8 @@ final class GradientWorker: GradientVisitor {
             plan.network,
             schedule: plan.schedule,
             capacity: plan.capacity,
-            once: plan.onceNodes
+            once: plan.onceNodes,
+            numerics: plan.options.numerics
         )
         execution.clock = clock
         scratch = ClippingScratch(plan)

@@ -24,8 +24,7 @@ struct Bench: ParsableCommand {
     @Option(help: "The clipping method: \(ClippingMethod.names).")
     var clipping = ClippingMethod.auto
 
-    @Option(help: "The precision of products.")
-    var precision = Precision.fp32
+    @OptionGroup var numbers: NumericsOptions
 
     @Option(help: "Examples of a logical step.")
     var batch = 256
@@ -54,14 +53,15 @@ struct Bench: ParsableCommand {
             workers: resources.workers ?? Machine.processors,
             memoryLimit: resources.memoryLimit?.bytes,
             physicalBatch: resources.physicalBatch,
-            capsMass: !uncapped
+            capsMass: !uncapped,
+            numerics: numbers.numerics()
         )
         bench.warmUp()
         var times: [Double] = []
         let start = ContinuousClock.now
         while times.count < 5 || (ContinuousClock.now - start) / .seconds(1) < seconds { times.append(bench.step()) }
         let peak = ProcessMemory.peak()
-        let report = BenchReport(bench, times, precision: precision, peakBytes: peak)
+        let report = BenchReport(bench, times, precision: numbers.precision, peakBytes: peak)
         try format.print(report, rows: report.fill)
     }
 }

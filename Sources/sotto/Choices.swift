@@ -5,11 +5,6 @@ import ArgumentParser
 
 extension Accountant: ExpressibleByArgument {}
 
-/// The precisions in which products can be computed.
-enum Precision: String, ExpressibleByArgument, CaseIterable, Encodable {
-    case fp32
-}
-
 /// How a Rényi divergence becomes an epsilon.
 enum ConversionChoice: String, ExpressibleByArgument, CaseIterable {
     case improved

@@ -43,8 +43,7 @@ struct Gradients: ParsableCommand {
     @Option(help: "The rule of the clip factor: abadi, automatic.")
     var factor = ClipRule.abadi
 
-    @Option(help: "The precision of products.")
-    var precision = Precision.fp32
+    @OptionGroup var numbers: NumericsOptions
 
     @Option(help: "The integers' grid: fine, or as in training.")
     var grid = Grid.fine
@@ -81,6 +80,7 @@ struct Gradients: ParsableCommand {
         request.isFine = grid == .fine
         request.options.rule = factor
         request.options.capsMass = !uncapped
+        request.options.numerics = try numbers.numerics()
         request.workers = workers ?? Machine.processors
         request.capacity = physicalBatch.map { max(1, $0 / request.workers) }
         let result = try GradientComparison(request, parameters: parameters, examples: examples)

@@ -16,8 +16,7 @@ struct Plan: ParsableCommand {
     @Option(help: "The clipping method: \(ClippingMethod.names).")
     var clipping = ClippingMethod.auto
 
-    @Option(help: "The precision of products.")
-    var precision = Precision.fp32
+    @OptionGroup var numbers: NumericsOptions
 
     @Option(help: "Expected examples of a logical step.")
     var batch = 256.0
@@ -60,6 +59,7 @@ struct Plan: ParsableCommand {
             batch: batch
         )
         request.physicalBatch = resources.physicalBatch
+        request.options.numerics = try numbers.numerics()
         let plan = try MemoryPlan(request, limit: resources.memoryLimit?.bytes)
         let report = Report(
             model: network.name,

@@ -40,7 +40,8 @@ final class StepBench {
         workers: Int,
         memoryLimit: Int?,
         physicalBatch: Int?,
-        capsMass: Bool
+        capsMass: Bool,
+        numerics: Numerics
     ) throws {
         self.network = network
         self.batch = batch
@@ -57,6 +58,7 @@ final class StepBench {
             batch: Double(batch)
         )
         request.options.capsMass = capsMass
+        request.options.numerics = numerics
         request.physicalBatch = physicalBatch
         request.evaluates = false
         request.drawsNoise = clipping != .none

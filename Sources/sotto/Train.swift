@@ -60,8 +60,7 @@ struct Train: ParsableCommand {
     @Option(help: "The rule of the clip factor: abadi, automatic.")
     var factor = ClipRule.abadi
 
-    @Option(help: "The precision of products.")
-    var precision = Precision.fp32
+    @OptionGroup var numbers: NumericsOptions
 
     @OptionGroup var resources: ResourceOptions
 
@@ -108,7 +107,7 @@ struct Train: ParsableCommand {
             plan,
             outcome,
             data: data,
-            precision: precision,
+            precision: numbers.precision,
             seconds: (trained - start) / .seconds(1),
             baseBytes: base,
             peakBytes: ProcessMemory.peak(),
@@ -134,7 +133,8 @@ struct Train: ParsableCommand {
             physicalBatch: resources.physicalBatch,
             accountant: accountant,
             seed: seed,
-            rule: factor
+            rule: factor,
+            numerics: try numbers.numerics()
         )
     }
 }

@@ -4,6 +4,7 @@ import Accounting
 import Auditing
 import CommandLineKit
 import Datasets
+import Kernels
 import Networks
 import Training
 
