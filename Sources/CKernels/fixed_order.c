@@ -2,9 +2,11 @@
 
 // Matrix products in which every element of the result is a sum in one order: blocks of `inner_block` terms are added up
 // from 0, every term by one fused multiplication and addition, and the blocks are added to the result one after another.
-// So a row's bits do not depend on how many rows there are, where it
-// is among them, or which processor computes it. Tiles of the result stay in registers; what a level changes is only how
-// large they are.
+// So a row's bits do not depend on how many rows there are, where it is among them, or which processor computes it. Tiles
+// of the result stay in registers; what a level changes is only how large they are.
+//
+// The swapped order, in which the second of two terms comes before the first, is that of processors with dot products of
+// BF16 pairs; there a last single term has a zero beside it.
 
 #include "levels.h"
 
@@ -31,7 +33,31 @@ typedef struct {
     int accumulate;
 } tile_operands;
 
-INLINE void tile_body(tile_operands p, int rows, int vectors) {
+/// Adds term k to every sum of a tile.
+INLINE void add_term(const float *const *a, size_t at, const float *row, int rows, int vectors, lanes16 sum[8][2]) {
+    lanes16 b[2];
+    for (int v = 0; v < vectors; v++) {
+        b[v] = *(const lanes16 *)(row + v * vector);
+    }
+    for (int r = 0; r < rows; r++) {
+        float x = a[r][at];
+        lanes16 factor = {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+        for (int v = 0; v < vectors; v++) {
+            sum[r][v] = __builtin_elementwise_fma(factor, b[v], sum[r][v]);
+        }
+    }
+}
+
+/// Adds a term of two zeros, which only makes a zero sum positive.
+INLINE void add_zero_term(int rows, int vectors, lanes16 sum[8][2]) {
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            sum[r][v] = __builtin_elementwise_fma((lanes16){0}, (lanes16){0}, sum[r][v]);
+        }
+    }
+}
+
+INLINE void tile_body(tile_operands p, int rows, int vectors, int swapped) {
     lanes16 sum[8][2];
     const float *a[8];
     for (int r = 0; r < rows; r++) {
@@ -41,18 +67,18 @@ INLINE void tile_body(tile_operands p, int rows, int vectors) {
         }
     }
     const float *row = p.b;
-    for (size_t k = 0, at = 0; k < p.inner; k++, at += p.a_inner, row += p.b_stride) {
-        lanes16 b[2];
-        for (int v = 0; v < vectors; v++) {
-            b[v] = *(const lanes16 *)(row + v * vector);
+    size_t k = 0, at = 0;
+    if (swapped) {
+        for (; k + 2 <= p.inner; k += 2, at += 2 * p.a_inner, row += 2 * p.b_stride) {
+            add_term(a, at + p.a_inner, row + p.b_stride, rows, vectors, sum);
+            add_term(a, at, row, rows, vectors, sum);
         }
-        for (int r = 0; r < rows; r++) {
-            float x = a[r][at];
-            lanes16 factor = {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
-            for (int v = 0; v < vectors; v++) {
-                sum[r][v] = __builtin_elementwise_fma(factor, b[v], sum[r][v]);
-            }
+        if (k < p.inner) {
+            add_zero_term(rows, vectors, sum);
         }
+    }
+    for (; k < p.inner; k++, at += p.a_inner, row += p.b_stride) {
+        add_term(a, at, row, rows, vectors, sum);
     }
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) {
@@ -62,18 +88,18 @@ INLINE void tile_body(tile_operands p, int rows, int vectors) {
     }
 }
 
-INLINE void rows_body(tile_operands p, size_t rows, int block, int vectors) {
+INLINE void rows_body(tile_operands p, size_t rows, int block, int vectors, int swapped) {
     while (rows > 0) {
         size_t step = rows < (size_t)block ? rows : (size_t)block;
         switch (step) {
-        case 8: tile_body(p, 8, vectors); break;
-        case 7: tile_body(p, 7, vectors); break;
-        case 6: tile_body(p, 6, vectors); break;
-        case 5: tile_body(p, 5, vectors); break;
-        case 4: tile_body(p, 4, vectors); break;
-        case 3: tile_body(p, 3, vectors); break;
-        case 2: tile_body(p, 2, vectors); break;
-        default: tile_body(p, 1, vectors); break;
+        case 8: tile_body(p, 8, vectors, swapped); break;
+        case 7: tile_body(p, 7, vectors, swapped); break;
+        case 6: tile_body(p, 6, vectors, swapped); break;
+        case 5: tile_body(p, 5, vectors, swapped); break;
+        case 4: tile_body(p, 4, vectors, swapped); break;
+        case 3: tile_body(p, 3, vectors, swapped); break;
+        case 2: tile_body(p, 2, vectors, swapped); break;
+        default: tile_body(p, 1, vectors, swapped); break;
         }
         p.a += step * p.a_row;
         p.c += step * p.c_stride;
@@ -97,7 +123,7 @@ INLINE void copy_few(float *restrict to, const float *restrict from, size_t coun
 }
 
 /// Columns that do not fill a vector: by way of a panel and a result of full width, whose rest is zero and forgotten.
-INLINE void narrow_body(tile_operands p, size_t rows, size_t columns, int block) {
+INLINE void narrow_body(tile_operands p, size_t rows, size_t columns, int block, int swapped) {
     float panel[inner_block * vector];
     float result[8 * vector];
     for (size_t k = 0; k < p.inner; k++) {
@@ -120,14 +146,14 @@ INLINE void narrow_body(tile_operands p, size_t rows, size_t columns, int block)
                 copy_few(result + r * vector, c + r * p.c_stride, columns);
             }
         }
-        rows_body(q, step, block, 1);
+        rows_body(q, step, block, 1, swapped);
         for (size_t r = 0; r < step; r++) {
             copy_few(c + r * p.c_stride, result + r * vector, columns);
         }
     }
 }
 
-INLINE void wide_body(tile_operands p, size_t rows, int packs, int block, int vectors) {
+INLINE void wide_body(tile_operands p, size_t rows, int packs, int block, int vectors, int swapped) {
     float panel[inner_block * widest];
     if (packs) {
         size_t width = (size_t)vectors * vector;
@@ -137,10 +163,10 @@ INLINE void wide_body(tile_operands p, size_t rows, int packs, int block, int ve
         p.b = panel;
         p.b_stride = width;
     }
-    rows_body(p, rows, block, vectors);
+    rows_body(p, rows, block, vectors, swapped);
 }
 
-INLINE void product_body(tile_operands all, size_t rows, size_t columns, int block, int vectors) {
+INLINE void product_body(tile_operands all, size_t rows, size_t columns, int block, int vectors, int swapped) {
     // A panel is worth copying where its rows lie on many pages and are read often.
     int packs = all.b_stride >= 512 && all.inner >= 64 && rows >= 24;
     for (size_t k = 0; k < all.inner; k += inner_block) {
@@ -153,30 +179,40 @@ INLINE void product_body(tile_operands all, size_t rows, size_t columns, int blo
         for (; j + width <= columns; j += width) {
             p.b = all.b + k * all.b_stride + j;
             p.c = all.c + j;
-            wide_body(p, rows, packs, block, vectors);
+            wide_body(p, rows, packs, block, vectors, swapped);
         }
         for (; j + vector <= columns; j += vector) {
             p.b = all.b + k * all.b_stride + j;
             p.c = all.c + j;
-            wide_body(p, rows, packs, block, 1);
+            wide_body(p, rows, packs, block, 1, swapped);
         }
         if (j < columns) {
             p.b = all.b + k * all.b_stride + j;
             p.c = all.c + j;
-            narrow_body(p, rows, columns - j, block);
+            narrow_body(p, rows, columns - j, block, swapped);
         }
     }
 }
 
-static void product_portable(tile_operands p, size_t rows, size_t columns) { product_body(p, rows, columns, 2, 1); }
+static void product_portable(tile_operands p, size_t rows, size_t columns) { product_body(p, rows, columns, 2, 1, 0); }
+
+static void swapped_portable(tile_operands p, size_t rows, size_t columns) { product_body(p, rows, columns, 2, 1, 1); }
 
 #if defined(__x86_64__) && defined(__clang__)
 __attribute__((target("avx512f"))) static void product_avx512(tile_operands p, size_t rows, size_t columns) {
-    product_body(p, rows, columns, 8, 2);
+    product_body(p, rows, columns, 8, 2, 0);
+}
+
+__attribute__((target("avx512f"))) static void swapped_avx512(tile_operands p, size_t rows, size_t columns) {
+    product_body(p, rows, columns, 8, 2, 1);
 }
 
 __attribute__((target("avx2,fma"))) static void product_avx2(tile_operands p, size_t rows, size_t columns) {
-    product_body(p, rows, columns, 6, 1);
+    product_body(p, rows, columns, 6, 1, 0);
+}
+
+__attribute__((target("avx2,fma"))) static void swapped_avx2(tile_operands p, size_t rows, size_t columns) {
+    product_body(p, rows, columns, 6, 1, 1);
 }
 
 int sotto_fixed_order_level(void) {
@@ -187,7 +223,8 @@ int sotto_fixed_order_level(void) { return 0; }
 #endif
 
 void sotto_fixed_order_product(const float *a, size_t a_row, size_t a_inner, const float *b, size_t b_stride, float *c,
-                               size_t c_stride, size_t rows, size_t inner, size_t columns, int accumulate, int level) {
+                               size_t c_stride, size_t rows, size_t inner, size_t columns, int accumulate, int swapped,
+                               int level) {
     tile_operands p = {a, a_row, a_inner, b, b_stride, c, c_stride, inner, accumulate};
     if (inner == 0 && !accumulate) {
         for (size_t r = 0; r < rows; r++) {
@@ -196,13 +233,13 @@ void sotto_fixed_order_product(const float *a, size_t a_row, size_t a_inner, con
     }
 #if defined(__x86_64__) && defined(__clang__)
     if (level >= 2) {
-        product_avx512(p, rows, columns);
+        (swapped ? swapped_avx512 : product_avx512)(p, rows, columns);
         return;
     }
     if (level == 1) {
-        product_avx2(p, rows, columns);
+        (swapped ? swapped_avx2 : product_avx2)(p, rows, columns);
         return;
     }
 #endif
-    product_portable(p, rows, columns);
+    (swapped ? swapped_portable : product_portable)(p, rows, columns);
 }

@@ -8,6 +8,10 @@ internal import CKernels
 /// The bits of a row of the result depend on that row and the right operand alone: not on how many rows there are, where
 /// it is among them, or the processor. OpenBLAS promises none of this, so whatever decides an example's own numbers comes
 /// from here; it is also the faster way for the small products of single examples.
+///
+/// Operands are rounded as the ``ProductArithmetic`` says, while they are packed. In BF16 the second of two terms is added
+/// before the first, and subnormal operands, sums and results are zeros, as the processors' dot products of pairs have it;
+/// with or without them the bits are the same. With Float64 accumulation all terms are added in one order.
 package enum FixedOrderProduct {
     /// How the loops are compiled: 2 for AVX-512, 1 for AVX2, 0 for any processor. All give the same bits.
     package static let level = Int(sotto_fixed_order_level())
@@ -15,37 +19,139 @@ package enum FixedOrderProduct {
     /// Terms of a block.
     package static let blockTerms = Int(SOTTO_FIXED_ORDER_TERMS)
 
+    /// Whether this processor has dot products of BF16 pairs (AVX-512 BF16).
+    package static let hasDotProducts = sotto_has_bf16_dot() != 0
+
     /// c = a b, or c += a b where `accumulate`: every block is then added to what c was.
     ///
     /// - Parameters:
     ///   - a: as it is or transposed.
-    ///   - b: [inner, columns], as it is.
+    ///   - b: [inner, columns], prepared for this arithmetic.
     ///   - c: overlaps no operand.
     ///   - level: at most ``level``; less for tests.
+    package static func multiply(
+        _ a: MatrixOperand,
+        _ b: RightOperand,
+        into c: MatrixView,
+        accumulate: Bool = false,
+        arithmetic: ProductArithmetic,
+        level: Int = level
+    ) {
+        let (rows, inner) = a.effective
+        precondition(b.inner == inner && c.rows == rows && c.columns == b.columns, "sizes differ")
+        precondition(level <= Self.level, "this processor does not have that level")
+        let adds: Int32 = accumulate ? 1 : 0
+        unsafe withCOperands(a, b, c, arithmetic.path) { left, right, result in
+            let (stride, columns) = (c.stride, b.columns)
+            let code = arithmetic.code
+            switch arithmetic.path {
+            case .floats:
+                unsafe sotto_fixed_order_product(
+                    a.view.buffer.base + a.view.offset,
+                    left.row,
+                    left.column,
+                    b.view.buffer.base + b.view.offset,
+                    right.row,
+                    result,
+                    stride,
+                    rows,
+                    inner,
+                    columns,
+                    adds,
+                    0,
+                    Int32(level)
+                )
+            case .rounded:
+                unsafe sotto_rounded_product(
+                    left,
+                    right,
+                    result,
+                    stride,
+                    rows,
+                    inner,
+                    columns,
+                    adds,
+                    code,
+                    Int32(level)
+                )
+            case .dots:
+                unsafe sotto_dot_product(left, right, result, stride, rows, inner, columns, adds)
+            case .wide:
+                unsafe sotto_wide_product(left, right, result, stride, rows, inner, columns, adds, code)
+            }
+        }
+    }
+
+    /// The same with a right operand as it is.
     package static func multiply(
         _ a: MatrixOperand,
         _ b: MatrixView,
         into c: MatrixView,
         accumulate: Bool = false,
+        arithmetic: ProductArithmetic,
         level: Int = level
     ) {
-        let (rows, inner) = a.effective
-        precondition(b.rows == inner && c.rows == rows && c.columns == b.columns, "sizes differ")
-        precondition(level <= Self.level, "this processor does not have that level")
-        unsafe sotto_fixed_order_product(
-            a.view.buffer.base + a.view.offset,
-            a.isTransposed ? 1 : a.view.stride,
-            a.isTransposed ? a.view.stride : 1,
-            b.buffer.base + b.offset,
-            b.stride,
-            c.buffer.base + c.offset,
-            c.stride,
-            rows,
-            inner,
-            b.columns,
-            accumulate ? 1 : 0,
-            Int32(level)
+        let right = RightOperand(b)
+        multiply(a, right, into: c, accumulate: accumulate, arithmetic: arithmetic, level: level)
+    }
+
+    private static func withCOperands(
+        _ a: MatrixOperand,
+        _ b: RightOperand,
+        _ c: MatrixView,
+        _ path: ProductArithmetic.Path,
+        _ body: (sotto_operand, sotto_operand, UnsafeMutablePointer<Float>) -> Void
+    ) {
+        let left = unsafe sotto_operand(
+            base: a.view.buffer.base + a.view.offset,
+            row: a.isTransposed ? 1 : a.view.stride,
+            column: a.isTransposed ? a.view.stride : 1,
+            ready: a.isRounded ? 1 : 0
         )
+        let right = unsafe sotto_operand(
+            base: b.view.buffer.base + b.view.offset,
+            row: b.view.stride,
+            column: 1,
+            ready: b.isReady(for: path) ? 1 : 0
+        )
+        unsafe body(left, right, c.buffer.base + c.offset)
+    }
+}
+
+/// The right operand of a product, [inner, columns].
+package struct RightOperand: Sendable {
+    enum Form {
+        /// Floats as they are.
+        case floats
+        /// Floats that are operands of the arithmetic already.
+        case rounded
+        /// Pairs of BF16 numbers, each in the place of one float.
+        case pairs
+    }
+
+    /// Where it is.
+    let view: MatrixView
+    package let inner, columns: Int
+    let form: Form
+
+    /// A matrix as it is stored; `isRounded` says that its numbers are of the arithmetic's format already.
+    package init(_ view: MatrixView, isRounded: Bool = false) {
+        self.view = view
+        (inner, columns) = (view.rows, view.columns)
+        form = isRounded ? .rounded : .floats
+    }
+
+    init(pairs view: MatrixView, inner: Int, columns: Int) {
+        self.view = view
+        self.inner = inner
+        self.columns = columns
+        form = .pairs
+    }
+
+    /// Whether the loops of a path take it as it is.
+    func isReady(for path: ProductArithmetic.Path) -> Bool {
+        precondition(form != .pairs || path == .dots, "pairs are for dot products alone")
+        return path == .dots ? form == .pairs : form == .rounded
     }
 }
 
@@ -62,4 +168,70 @@ extension MatrixView {
             stride
         )
     }
+
+    /// self[r] = other[r] as the operand of a product; other may be the same.
+    package func assignRounded(_ other: MatrixView, _ arithmetic: ProductArithmetic) {
+        precondition(rows == other.rows && columns == other.columns, "sizes differ")
+        unsafe sotto_round_operands(
+            other.buffer.base + other.offset,
+            other.stride,
+            buffer.base + offset,
+            stride,
+            rows,
+            columns,
+            arithmetic.code
+        )
+    }
+}
+
+extension ProductArithmetic {
+    enum Path {
+        case floats, rounded, dots, wide
+    }
+
+    /// Which loops compute it.
+    var path: Path {
+        if accumulation == .fp64 { return .wide }
+        switch precision {
+        case .fp32: return .floats
+        case .bf16: return usesDotProducts && FixedOrderProduct.hasDotProducts ? .dots : .rounded
+        case .tf32, .fp16: return .rounded
+        }
+    }
+
+    /// The rounding of operands, for the loops in C.
+    var code: Int32 {
+        let code =
+            switch precision {
+            case .fp32: SOTTO_OPERANDS_FP32
+            case .tf32: rounding == .truncated ? SOTTO_OPERANDS_TF32_TRUNCATED : SOTTO_OPERANDS_TF32
+            case .bf16: SOTTO_OPERANDS_BF16
+            case .fp16: SOTTO_OPERANDS_FP16
+            }
+        return Int32(code)
+    }
+
+    /// Rounds to the nearest operand of a product.
+    package func round(_ values: inout MutableSpan<Float>) {
+        unsafe values.withUnsafeMutableBufferPointer { values in
+            guard let base = values.baseAddress else { return }
+            unsafe sotto_round_operands(base, values.count, base, values.count, 1, values.count, code)
+        }
+    }
+
+    /// u_op: the greatest relative error of a rounded operand that is not subnormal; 0 where nothing is rounded.
+    package var operandRoundoff: Double {
+        switch precision {
+        case .fp32: 0
+        case .tf32: rounding == .truncated ? 0x1p-10 : 0x1p-11
+        case .bf16: 0x1p-8
+        case .fp16: 0x1p-11
+        }
+    }
+
+    /// Whether subnormal operands, sums and results are zeros.
+    package var flushesSubnormals: Bool { precision == .bf16 && accumulation == .fp32 }
+
+    /// Whether operands are better rounded before they are packed, where one is packed often.
+    package var roundsOperands: Bool { path == .rounded || path == .wide && precision != .fp32 }
 }

@@ -31,6 +31,12 @@ extension LevelCheck {
             unsafe sotto_unpack16_portable(&second, bits, count, format.code)
             compare("unpack")
         }
+        for arithmetic in [ProductArithmetic(.tf32), .init(.tf32, rounding: .truncated), .init(.bf16), .init(.fp16)] {
+            var (first, second) = (values, values)
+            unsafe sotto_round_operands(values, count, &first, count, 1, count, arithmetic.code)
+            unsafe sotto_round_operands_portable(values, count, &second, count, 1, count, arithmetic.code)
+            if first.map(\.bitPattern) != second.map(\.bitPattern) { names.append("round operands \(arithmetic)") }
+        }
         return names
     }
 }

@@ -8,15 +8,18 @@ package struct MatrixOperand: Sendable {
     package let view: MatrixView
     /// Whether the product takes it transposed.
     package let isTransposed: Bool
+    /// Whether its numbers are operands of the arithmetic already, so that nothing is to be rounded.
+    package let isRounded: Bool
 
     /// Rows and columns as the product sees them.
     var effective: (rows: Int, columns: Int) {
         isTransposed ? (view.columns, view.rows) : (view.rows, view.columns)
     }
 
-    package init(_ view: MatrixView, isTransposed: Bool = false) {
+    package init(_ view: MatrixView, isTransposed: Bool = false, isRounded: Bool = false) {
         self.view = view
         self.isTransposed = isTransposed
+        self.isRounded = isRounded
     }
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CKernels
+
 /// A product whose rows belong to examples, where a row's bits depend on nothing but that row and the other operand:
 /// ``FixedOrderProduct`` with a right operand that may be stored transposed.
 package struct RowProduct: Hashable, Sendable {
@@ -18,21 +20,37 @@ package struct RowProduct: Hashable, Sendable {
         self.isTransposed = isTransposed
     }
 
-    /// Floats of scratch for `prepare`.
-    package var scratchCount: Int { isTransposed ? inner * columns : 0 }
+    fileprivate var pairRows: Int { (inner + 1) / 2 }
+    /// Columns of pairs: whole vectors.
+    fileprivate var pairColumns: Int { (columns + 15) / 16 * 16 }
 
-    /// The right operand as it is multiplied, [inner, columns]: turned round in the scratch where it is stored transposed.
-    package func prepare(_ b: MatrixView, scratch: Buffer<Float>, scratchOffset: Int) -> MatrixView {
-        guard isTransposed else { return b }
-        let turned = MatrixView(scratch, offset: scratchOffset, rows: inner, columns: columns)
-        turned.assignTransposed(b)
-        return turned
+    /// Floats of scratch for `prepare`, whatever the arithmetic.
+    package var scratchCount: Int { max(inner * columns, pairRows * pairColumns) }
+
+    /// The right operand as it is multiplied, [inner, columns]: turned round, rounded or in pairs, in the scratch; itself
+    /// where nothing is to be done.
+    package func prepare(
+        _ b: MatrixView,
+        scratch: Buffer<Float>,
+        scratchOffset: Int,
+        arithmetic: ProductArithmetic
+    ) -> RightOperand {
+        let prepared = PreparedOperand(self, b, scratch: scratch, scratchOffset: scratchOffset, arithmetic: arithmetic)
+        prepared.make()
+        return prepared.operand
     }
 
     /// c[r] = a[r] b for `rows` rows, with the right operand as `prepare` gives it.
-    package func multiply(_ a: MatrixView, prepared b: MatrixView, into c: MatrixView, rows: Int) {
+    package func multiply(
+        _ a: MatrixOperand,
+        prepared b: RightOperand,
+        into c: MatrixView,
+        rows: Int,
+        arithmetic: ProductArithmetic
+    ) {
         guard rows > 0 else { return }
-        FixedOrderProduct.multiply(a.rows(0..<rows).asIs, b, into: c.rows(0..<rows))
+        let rowsInUse = MatrixOperand(a.view.rows(0..<rows), isRounded: a.isRounded)
+        FixedOrderProduct.multiply(rowsInUse, b, into: c.rows(0..<rows), arithmetic: arithmetic)
     }
 
     /// Both at once.
@@ -42,9 +60,87 @@ package struct RowProduct: Hashable, Sendable {
         into c: MatrixView,
         rows: Int,
         scratch: Buffer<Float>,
-        scratchOffset: Int
+        scratchOffset: Int,
+        arithmetic: ProductArithmetic
     ) {
-        let prepared = prepare(b, scratch: scratch, scratchOffset: scratchOffset)
-        multiply(a, prepared: prepared, into: c, rows: rows)
+        let prepared = prepare(b, scratch: scratch, scratchOffset: scratchOffset, arithmetic: arithmetic)
+        multiply(a.asIs, prepared: prepared, into: c, rows: rows, arithmetic: arithmetic)
+    }
+}
+
+/// A right operand of a row product, as it is stored and as it is multiplied: made once, multiplied often.
+package struct PreparedOperand: Sendable {
+    private let product: RowProduct
+    private let stored: MatrixView
+    private let scratch: Buffer<Float>
+    private let scratchOffset: Int
+    private let arithmetic: ProductArithmetic
+
+    /// - Parameters:
+    ///   - stored: as the product says that it is stored.
+    ///   - scratchOffset: where `scratchCount` floats of the scratch are for it.
+    package init(
+        _ product: RowProduct,
+        _ stored: MatrixView,
+        scratch: Buffer<Float>,
+        scratchOffset: Int,
+        arithmetic: ProductArithmetic
+    ) {
+        let (rows, columns) = (product.inner, product.columns)
+        precondition(
+            product.isTransposed
+                ? stored.rows == columns && stored.columns == rows : stored.rows == rows && stored.columns == columns,
+            "sizes differ"
+        )
+        self.product = product
+        self.stored = stored
+        self.scratch = scratch
+        self.scratchOffset = scratchOffset
+        self.arithmetic = arithmetic
+    }
+
+    /// What is multiplied; not before ``make()``.
+    package var operand: RightOperand {
+        let (inner, columns) = (product.inner, product.columns)
+        switch arithmetic.path {
+        case .floats where !product.isTransposed:
+            return RightOperand(stored)
+        case .floats, .rounded, .wide:
+            return RightOperand(place(inner, columns), isRounded: true)
+        case .dots:
+            return RightOperand(pairs: place(product.pairRows, product.pairColumns), inner: inner, columns: columns)
+        }
+    }
+
+    /// Turns, rounds or pairs the stored matrix.
+    package func make() {
+        let (inner, columns) = (product.inner, product.columns)
+        switch arithmetic.path {
+        case .floats:
+            if product.isTransposed { place(inner, columns).assignTransposed(stored) }
+        case .rounded, .wide:
+            let place = place(inner, columns)
+            if product.isTransposed { place.assignTransposed(stored) }
+            place.assignRounded(product.isTransposed ? place : stored, arithmetic)
+        case .dots:
+            makePairs()
+        }
+    }
+
+    private func place(_ rows: Int, _ columns: Int) -> MatrixView {
+        MatrixView(scratch, offset: scratchOffset, rows: rows, columns: columns)
+    }
+
+    private func makePairs() {
+        let place = place(product.pairRows, product.pairColumns)
+        let matrix = unsafe sotto_operand(
+            base: stored.buffer.base + stored.offset,
+            row: product.isTransposed ? 1 : stored.stride,
+            column: product.isTransposed ? stored.stride : 1,
+            ready: 0
+        )
+        unsafe (scratch.base + scratchOffset).withMemoryRebound(to: UInt32.self, capacity: place.extent.count) {
+            unsafe sotto_pair_rows(matrix, product.inner, product.columns, $0, place.stride)
+        }
     }
 }

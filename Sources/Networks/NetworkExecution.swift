@@ -70,7 +70,7 @@ package final class NetworkExecution {
         schedule = Schedule(kind, network, once: once)
         let layout = ArenaLayout(schedule, network)
         let values = layout.count * capacity
-        let scratchCount = Self.scratchCount(network, capacity: capacity)
+        let scratchCount = Self.scratchCount(network, capacity: capacity, numerics)
         arena = Buffer(count: values + scratchCount + Self.passingCount(network, schedule))
         seeds = Buffer(count: capacity)
         let arena = self.arena
@@ -124,11 +124,12 @@ package final class NetworkExecution {
         _ network: Network,
         schedule kind: Schedule.Kind,
         capacity: Int,
-        once: Set<Int> = []
+        once: Set<Int> = [],
+        numerics: Numerics = .single
     ) -> Int {
         let schedule = Schedule(kind, network, once: once)
         let layout = ArenaLayout(schedule, network)
-        let scratch = scratchCount(network, capacity: capacity) + passingCount(network, schedule)
+        let scratch = scratchCount(network, capacity: capacity, numerics) + passingCount(network, schedule)
         let floats = layout.count * capacity + scratch
         return floats * MemoryLayout<Float>.stride + capacity * MemoryLayout<UInt64>.stride
     }
@@ -138,8 +139,9 @@ package final class NetworkExecution {
         max(1, ArenaLayout(Schedule(kind, network), network).count * MemoryLayout<Float>.stride)
     }
 
-    private static func scratchCount(_ network: Network, capacity: Int) -> Int {
-        network.nodes.map { $0.operation.scratchCount(capacity: capacity) }.max() ?? 0
+    private static func scratchCount(_ network: Network, capacity: Int, _ numerics: Numerics) -> Int {
+        let arithmetic = numerics.arithmetic
+        return network.nodes.map { $0.operation.scratchCount(capacity: capacity, arithmetic: arithmetic) }.max() ?? 0
     }
 
     /// Floats of one example's gradient on its way through an activation.

@@ -69,11 +69,17 @@ package struct WeightProduct: Hashable, Sendable {
 /// The operands of one weight product for some examples: `errors` [n · T, p] and `inputs` [n · T, D].
 package struct WeightOperands: Sendable {
     package let errors, inputs: MatrixView
+    /// Whether the inputs are operands of the tile's arithmetic already.
+    package let inputsAreRounded: Bool
 
-    package init(errors: MatrixView, inputs: MatrixView) {
+    package init(errors: MatrixView, inputs: MatrixView, inputsAreRounded: Bool = false) {
         self.errors = errors
         self.inputs = inputs
+        self.inputsAreRounded = inputsAreRounded
     }
+
+    /// The inputs as the right operand of a product.
+    package var right: RightOperand { RightOperand(inputs, isRounded: inputsAreRounded) }
 }
 
 /// One step of a network: a function of one example, applied to a tile of them.
@@ -108,7 +114,7 @@ package protocol Operation: Sendable {
     /// output's gradient and the parameters.
     var goesBackSingly: Bool { get }
     /// Floats of scratch for a tile of `capacity` examples.
-    func scratchCount(capacity: Int) -> Int
+    func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int
 
     /// Computes `tile.output` (and `tile.state`) from `tile.inputs`, for the examples in use.
     func forward(_ tile: Tile, parameters: Buffer<Float>)
@@ -148,7 +154,7 @@ extension Operation {
     package var isView: Bool { false }
     package var worksInPlace: Bool { false }
     package var goesBackSingly: Bool { false }
-    package func scratchCount(capacity: Int) -> Int { 0 }
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int { 0 }
     package var products: [WeightProduct] { [] }
     package func operandExamples(_ product: Int, capacity: Int) -> Int { capacity }
     package func operands(_ product: Int, group: Int, examples: Range<Int>, _ tile: Tile) -> WeightOperands {

@@ -61,8 +61,14 @@ package struct Evaluation: Hashable, Sendable {
     }
 
     /// Bytes that an evaluation takes while it runs.
-    package static func plannedBytes(for network: Network, workers: Int) -> Int {
-        workers * NetworkExecution.plannedBytes(network, schedule: .forward, capacity: tileRows(network))
+    package static func plannedBytes(for network: Network, workers: Int, numerics: Numerics) -> Int {
+        workers
+            * NetworkExecution.plannedBytes(
+                network,
+                schedule: .forward,
+                capacity: tileRows(network),
+                numerics: numerics
+            )
     }
 
     /// Examples of a tile: as many as lie in cache, up to 32.

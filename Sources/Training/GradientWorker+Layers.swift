@@ -86,7 +86,12 @@ extension GradientWorker {
         for start in stride(from: 0, to: shape.rows, by: shape.partRows) {
             let rows = start..<min(shape.rows, start + shape.partRows)
             let target = MatrixView(scratch.partial, rows: rows.count, columns: shape.columns)
-            FixedOrderProduct.multiply(operands.errors.columns(rows).transposed, operands.inputs, into: target)
+            FixedOrderProduct.multiply(
+                operands.errors.columns(rows).transposed,
+                operands.right,
+                into: target,
+                arithmetic: plan.options.numerics.arithmetic
+            )
             scratch.partial.read(0..<rows.count * shape.columns) { body(rows.lowerBound * shape.columns, $0) }
         }
     }
@@ -159,7 +164,11 @@ extension GradientWorker {
                 // All operands are there at once, so that a part of the sum at a time, which stays in cache, is enough.
                 let operands = operation.operands(weight.product, group: group, examples: leaf, tile)
                 let errors = scale(operands, examples: leaf, weight)
-                let scaled = WeightOperands(errors: errors, inputs: operands.inputs)
+                let scaled = WeightOperands(
+                    errors: errors,
+                    inputs: operands.inputs,
+                    inputsAreRounded: operands.inputsAreRounded
+                )
                 forEachPart(weight, scaled) { sum.add($1, scale: perUnit, at: offset + $0) }
                 continue
             }
@@ -170,9 +179,10 @@ extension GradientWorker {
                 // Its blocks of terms are what the certificate counts roundings by.
                 FixedOrderProduct.multiply(
                     scale(operands, examples: examples, weight).transposed,
-                    operands.inputs,
+                    operands.right,
                     into: target,
-                    accumulate: first > leaf.lowerBound
+                    accumulate: first > leaf.lowerBound,
+                    arithmetic: plan.options.numerics.arithmetic
                 )
             }
             scratch.partial.read(0..<shape.rows * shape.columns) { sum.add($0, scale: perUnit, at: offset) }

@@ -26,7 +26,12 @@ extension GradientWorker {
             for group in 0..<shape.groups {
                 let operands = operation.operands(product, group: group, examples: example..<example + 1, tile)
                 let target = shape.target(gradient, offset: offset, group: group)
-                FixedOrderProduct.multiply(operands.errors.transposed, operands.inputs, into: target)
+                FixedOrderProduct.multiply(
+                    operands.errors.transposed,
+                    operands.right,
+                    into: target,
+                    arithmetic: tile.arithmetic
+                )
             }
         }
     }

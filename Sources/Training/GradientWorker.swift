@@ -69,7 +69,8 @@ final class GradientWorker: GradientVisitor {
             plan.network,
             schedule: plan.schedule,
             capacity: plan.capacity,
-            once: plan.onceNodes
+            once: plan.onceNodes,
+            numerics: plan.options.numerics
         )
             + ClippingScratch.plannedBytes(plan)
             + plan.network.parameterCount * (plan.method == .none ? 4 : plan.width.bytes)
@@ -176,9 +177,10 @@ final class GradientWorker: GradientVisitor {
                     let target = shape.target(plainSum, offset: offset, group: group)
                     FixedOrderProduct.multiply(
                         operands.errors.transposed,
-                        operands.inputs,
+                        operands.right,
                         into: target,
-                        accumulate: true
+                        accumulate: true,
+                        arithmetic: tile.arithmetic
                     )
                 }
             }

@@ -145,7 +145,9 @@ package struct MemoryPlan: Sendable {
     private static func items(_ request: Request, _ plan: ClippingPlan, workers: Int) -> [Item] {
         let dimension = request.network.parameterCount
         let summing = GradientSummer.plannedBytes(plan, workers: workers, examples: request.largestDraw)
-        let evaluating = request.evaluates ? Evaluation.plannedBytes(for: request.network, workers: workers) : 0
+        let evaluating =
+            request.evaluates
+            ? Evaluation.plannedBytes(for: request.network, workers: workers, numerics: request.options.numerics) : 0
         return [
             Item(name: "parameters", bytes: dimension * MemoryLayout<Float>.stride),
             Item(name: "optimizer", bytes: request.optimizerBytes),

@@ -4,36 +4,6 @@ import Kernels
 import TestKit
 import Testing
 
-/// A matrix with gaps between its rows, which hold NaN, behind some NaN.
-private func view(rows: Int, columns: Int, seed: UInt64, gap: Int = 3) -> MatrixView {
-    let (offset, stride) = (5, columns + gap)
-    let values = testFloats(rows * columns, seed: seed)
-    var padded = [Float](repeating: .nan, count: offset + rows * stride)
-    for row in 0..<rows {
-        for column in 0..<columns { padded[offset + row * stride + column] = values[row * columns + column] }
-    }
-    return MatrixView(Buffer(padded), offset: offset, rows: rows, columns: columns, stride: stride)
-}
-
-extension MatrixView {
-    fileprivate subscript(row: Int, column: Int) -> Float {
-        buffer.read { $0[offset + row * stride + column] }
-    }
-
-    fileprivate func bits(_ row: Int) -> [UInt32] { (0..<columns).map { self[row, $0].bitPattern } }
-
-    /// Whether what lies before the matrix and between its rows is still NaN.
-    fileprivate var isUntouchedAround: Bool {
-        buffer.read { elements in
-            elements.indices.allSatisfy { index in
-                let place = index - offset
-                let isInside = place >= 0 && place < rows * stride && place % stride < columns
-                return isInside || elements[index].isNaN
-            }
-        }
-    }
-}
-
 extension MatrixOperand {
     fileprivate subscript(row: Int, column: Int) -> Double {
         Double(isTransposed ? view[column, row] : view[row, column])
@@ -129,7 +99,14 @@ private func product(_ a: MatrixOperand, _ b: MatrixOperand, _ row: Int, _ colum
             for level in 0...FixedOrderProduct.level {
                 let c = view(rows: rows, columns: columns, seed: 3)
                 if !accumulate { c.buffer.fill(.nan) }
-                FixedOrderProduct.multiply(left, right, into: c, accumulate: accumulate, level: level)
+                FixedOrderProduct.multiply(
+                    left,
+                    right,
+                    into: c,
+                    accumulate: accumulate,
+                    arithmetic: .single,
+                    level: level
+                )
                 #expect((0..<rows).map { c.bits($0) } == truth, "level \(level), accumulate \(accumulate)")
                 #expect(c.isUntouchedAround)
             }
@@ -171,7 +148,15 @@ private func product(_ a: MatrixOperand, _ b: MatrixOperand, _ row: Int, _ colum
                 let a = MatrixView(Buffer(values), rows: rows, columns: inner)
                 let c = MatrixView(Buffer(count: rows * columns), rows: rows, columns: columns)
                 c.buffer.fill(.nan)
-                product.multiply(a, weight, into: c, rows: rows, scratch: scratch, scratchOffset: 0)
+                product.multiply(
+                    a,
+                    weight,
+                    into: c,
+                    rows: rows,
+                    scratch: scratch,
+                    scratchOffset: 0,
+                    arithmetic: .single
+                )
                 expected = expected ?? c.bits(place)
                 #expect(c.bits(place) == expected, "row \(place) of \(rows), neighbours \(neighbour)")
             }
@@ -186,7 +171,7 @@ private func product(_ a: MatrixOperand, _ b: MatrixOperand, _ row: Int, _ colum
         let c = MatrixView(Buffer([Float](repeating: 7, count: 9)), rows: 3, columns: 3)
         let a = view(rows: 3, columns: 4, seed: 1)
         let b = view(rows: 4, columns: 3, seed: 2)
-        product.multiply(a, b, into: c, rows: 2, scratch: Buffer(count: 0), scratchOffset: 0)
+        product.multiply(a, b, into: c, rows: 2, scratch: Buffer(count: 0), scratchOffset: 0, arithmetic: .single)
         #expect((0..<3).allSatisfy { c[2, $0] == 7 && c[1, $0] != 7 })
     }
 }

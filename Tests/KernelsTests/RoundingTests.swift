@@ -8,7 +8,7 @@ import Testing
 @Suite struct RoundingTests {
     /// The multiple of the format's step at x that `rule` picks: a float is a whole number of steps times a power of two, so
     /// doubles hold every value here exactly.
-    private func rounded(_ x: Float, to format: NumberFormat, _ rule: FloatingPointRoundingRule) -> Float {
+    static func rounded(_ x: Float, to format: NumberFormat, _ rule: FloatingPointRoundingRule) -> Float {
         guard x.isFinite, x != 0 else { return x }
         let leastExponent = format == .fp16 ? -14 : -126
         let exponent = max(Double(x).exponent, leastExponent)
@@ -37,8 +37,8 @@ import Testing
             #expect(nearestSpan == values.count && cutSpan == values.count)
             var wrong = 0
             for (index, x) in values.enumerated() {
-                if !agree(nearest[index], rounded(x, to: format, .toNearestOrEven)) { wrong += 1 }
-                if !agree(cut[index], rounded(x, to: format, .towardZero)) { wrong += 1 }
+                if !agree(nearest[index], Self.rounded(x, to: format, .toNearestOrEven)) { wrong += 1 }
+                if !agree(cut[index], Self.rounded(x, to: format, .towardZero)) { wrong += 1 }
                 if nearest[index].isNaN != x.isNaN || cut[index].isNaN != x.isNaN { wrong += 1 }
             }
             #expect(wrong == 0, "\(format)")
@@ -60,15 +60,47 @@ import Testing
         }
     }
 
+    /// As operands of products, one at a time and as processors with dot products round them.
+    private func checkOperands(_ values: [Float]) {
+        for arithmetic in ProductArithmetic.roundingOperands {
+            var wrong = 0
+            var found = values
+            do {
+                var span = found.mutableSpan
+                arithmetic.round(&span)
+            }
+            for (x, y) in zip(values, found) where !agree(y, arithmetic.operand(x)) { wrong += 1 }
+            let column = MatrixView(Buffer(values), rows: values.count, columns: 1)
+            let product = MatrixView(Buffer(count: values.count), rows: values.count, columns: 1)
+            let one = MatrixView(Buffer([1]), rows: 1, columns: 1)
+            FixedOrderProduct.multiply(column.asIs, one, into: product, arithmetic: arithmetic)
+            product.buffer.read { product in
+                // A sum that begins with 0 loses the sign of a zero.
+                for (index, x) in values.enumerated() where !agree(product[index], 0 + arithmetic.operand(x)) {
+                    wrong += 1
+                }
+            }
+            #expect(wrong == 0, "\(arithmetic)")
+        }
+    }
+
     /// Every pattern of the upper 17 bits, with the lower ones 0, 1, half, half and one, and all ones; in the long suite all
     /// 2^32 floats.
     @Test func allFloatsAreRoundedRight() {
         let edges: [UInt32] = [0, 1, 0x0FFF, 0x1000, 0x1001, 0x1FFF, 0x7FFF]
         if LongTests.isOn {
-            for upper in UInt32(0)..<0x1_0000 { check((0..<0x1_0000).map { Float(bitPattern: upper << 16 | $0) }) }
+            for upper in UInt32(0)..<0x1_0000 {
+                let values = (0..<0x1_0000).map { Float(bitPattern: upper << 16 | $0) }
+                check(values)
+                checkOperands(values)
+            }
         } else {
             for start in stride(from: UInt32(0), to: 0x2_0000, by: 0x1000) {
-                check((start..<start + 0x1000).flatMap { upper in edges.map { Float(bitPattern: upper << 15 | $0) } })
+                let values = (start..<start + 0x1000).flatMap { upper in
+                    edges.map { Float(bitPattern: upper << 15 | $0) }
+                }
+                check(values)
+                checkOperands(values)
             }
         }
     }
@@ -102,7 +134,9 @@ import Testing
         let neighbours = Set(values)
         #expect(neighbours.count <= 2)
         let mean = values.reduce(0) { $0 + Double($1) } / Double(values.count)
-        let step = Double(abs(rounded(x, to: format, .awayFromZero)) - abs(rounded(x, to: format, .towardZero)))
+        let step = Double(
+            abs(Self.rounded(x, to: format, .awayFromZero)) - abs(Self.rounded(x, to: format, .towardZero))
+        )
         #expect(abs(mean - Double(x)) <= step * 0x1p-16 + abs(Double(x)) * 1e-15, "\(mean)")
         #expect(neighbours.allSatisfy { abs(Double($0) - Double(x)) < max(step, .leastNonzeroMagnitude) || $0 == x })
     }
@@ -110,5 +144,20 @@ import Testing
     @Test func levelsAgree() {
         let patterns = (0..<5000).map { Float(bitPattern: UInt32($0) &* 2_654_435_761) }
         #expect(LevelCheck.differences(on: patterns).isEmpty)
+    }
+}
+
+extension ProductArithmetic {
+    /// Every way to round operands, with and without dot products.
+    static let roundingOperands = [
+        ProductArithmetic(.tf32), ProductArithmetic(.tf32, rounding: .truncated), ProductArithmetic(.fp16),
+        ProductArithmetic(.bf16), ProductArithmetic(.bf16, usesDotProducts: false),
+    ]
+
+    /// x as an operand, by arithmetic on doubles.
+    func operand(_ x: Float) -> Float {
+        guard let format = precision.format else { return x }
+        if precision == .bf16, x.isSubnormal { return x < 0 ? -0.0 : 0 }
+        return RoundingTests.rounded(x, to: format, rounding == .truncated ? .towardZero : .toNearestOrEven)
     }
 }

@@ -22,6 +22,7 @@
 #include "gram.h"
 #include "normalisation.h"
 #include "recurrent.h"
+#include "rounded_products.h"
 #include "rounding.h"
 
 #pragma clang assume_nonnull begin

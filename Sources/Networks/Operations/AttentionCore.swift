@@ -45,7 +45,7 @@ package struct AttentionCore: Operation {
     package var stateCount: Int { heads * places * places }
     package var backwardNeeds: Needs { [.input, .state] }
     /// One head's keys or values, turned round, and the gradient by its scores.
-    package func scratchCount(capacity: Int) -> Int { places * (headWidth + places) }
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int { places * (headWidth + places) }
 
     /// One head's queries (0), keys (1) or values (2) of an example, [places, head width].
     private func part(_ index: Int, of value: TileValue, _ example: Int, _ head: Int) -> MatrixView {
@@ -77,14 +77,20 @@ package struct AttentionCore: Operation {
             for head in 0..<heads {
                 let scores = probabilities(tile, example, head)
                 let keys = turned(part(1, of: tile.input, example, head), tile)
-                FixedOrderProduct.multiply(part(0, of: tile.input, example, head).asIs, keys, into: scores)
+                FixedOrderProduct.multiply(
+                    part(0, of: tile.input, example, head).asIs,
+                    keys,
+                    into: scores,
+                    arithmetic: tile.arithmetic
+                )
                 scores.buffer.write(scores.extent) {
                     Attention.softmax(&$0, places: places, scale: scale, isCausal: isCausal)
                 }
                 FixedOrderProduct.multiply(
                     scores.asIs,
                     part(2, of: tile.input, example, head),
-                    into: result(tile.output, example, head)
+                    into: result(tile.output, example, head),
+                    arithmetic: tile.arithmetic
                 )
             }
         }
@@ -101,10 +107,11 @@ package struct AttentionCore: Operation {
                 FixedOrderProduct.multiply(
                     probabilities.transposed,
                     given,
-                    into: part(2, of: gradient, example, head)
+                    into: part(2, of: gradient, example, head),
+                    arithmetic: tile.arithmetic
                 )
                 let values = turned(part(2, of: tile.input, example, head), tile)
-                FixedOrderProduct.multiply(given.asIs, values, into: errors)
+                FixedOrderProduct.multiply(given.asIs, values, into: errors, arithmetic: tile.arithmetic)
                 probabilities.buffer.read(probabilities.extent) { probabilities in
                     errors.buffer.write(errors.extent) {
                         Attention.softmaxBackward(
@@ -119,12 +126,14 @@ package struct AttentionCore: Operation {
                 FixedOrderProduct.multiply(
                     errors.asIs,
                     part(1, of: tile.input, example, head),
-                    into: part(0, of: gradient, example, head)
+                    into: part(0, of: gradient, example, head),
+                    arithmetic: tile.arithmetic
                 )
                 FixedOrderProduct.multiply(
                     errors.transposed,
                     part(0, of: tile.input, example, head),
-                    into: part(1, of: gradient, example, head)
+                    into: part(1, of: gradient, example, head),
+                    arithmetic: tile.arithmetic
                 )
             }
         }

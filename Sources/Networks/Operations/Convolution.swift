@@ -26,7 +26,9 @@ package struct Convolution: Operation {
 
     package var goesBackSingly: Bool { true }
 
-    package func scratchCount(capacity: Int) -> Int { convolution.scratchCount(capacity: capacity) }
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int {
+        convolution.scratchCount(capacity: capacity, arithmetic: arithmetic)
+    }
 
     private func weight(_ tile: Tile, _ parameters: Buffer<Float>) -> ConvolutionWeight {
         ConvolutionWeight(buffer: parameters, offset: tile.parameterOffset)

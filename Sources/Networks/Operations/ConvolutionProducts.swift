@@ -76,8 +76,46 @@ struct ConvolutionProducts: Sendable {
         return blockExamples(capacity: capacity) * window.positions * window.patchCount
     }
 
-    func scratchCount(capacity: Int) -> Int {
-        patchFloats(capacity: capacity) + max(groups * forwardProduct.scratchCount, channels)
+    func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int {
+        weightOffset(capacity: capacity, arithmetic) + max(groups * weightFloats, channels)
+    }
+
+    /// Floats of one group's weight as either pass multiplies it.
+    private var weightFloats: Int { max(forwardProduct.scratchCount, backwardProduct.scratchCount) }
+
+    /// Where in the scratch the rounded image of one example is, which patches are then made of; nil where patches are
+    /// made of the image itself.
+    private func roundedImage(capacity: Int, _ arithmetic: ProductArithmetic) -> Range<Int>? {
+        guard arithmetic.roundsOperands, !window.isIdentity else { return nil }
+        let start = patchFloats(capacity: capacity)
+        return start..<start + window.imageCount
+    }
+
+    /// Where in the scratch the weight is, as it is multiplied.
+    private func weightOffset(capacity: Int, _ arithmetic: ProductArithmetic) -> Int {
+        patchFloats(capacity: capacity) + (roundedImage(capacity: capacity, arithmetic)?.count ?? 0)
+    }
+
+    /// One group's weight as a pass multiplies it, in the scratch where it must be changed for that.
+    private func prepared(
+        _ weight: ConvolutionWeight,
+        group: Int,
+        for product: RowProduct,
+        _ tile: Tile
+    ) -> PreparedOperand {
+        let start = tile.scratchOffset + weightOffset(capacity: tile.input.capacity, tile.arithmetic)
+        return PreparedOperand(
+            product,
+            matrix(weight, group: group),
+            scratch: tile.scratch,
+            scratchOffset: start + group * weightFloats,
+            arithmetic: tile.arithmetic
+        )
+    }
+
+    /// Makes all groups' weights as a pass multiplies them: once for all examples of a tile.
+    private func prepare(_ weight: ConvolutionWeight, for product: RowProduct, _ tile: Tile) {
+        for group in 0..<groups { prepared(weight, group: group, for: product, tile).make() }
     }
 
     private func matrix(_ weight: ConvolutionWeight, group: Int) -> MatrixView {
@@ -90,23 +128,43 @@ struct ConvolutionProducts: Sendable {
     }
 
     /// The patches of some examples and positions, in the scratch or, for a 1 x 1 window, the image itself.
-    private func patches(_ examples: Range<Int>, _ positions: Range<Int>, group: Int, _ tile: Tile) -> MatrixView {
-        guard !window.isIdentity else { return tile.input.matrix(columns: window.patchCount, examples: examples) }
+    private func patches(_ examples: Range<Int>, _ positions: Range<Int>, group: Int, _ tile: Tile) -> MatrixOperand {
+        guard !window.isIdentity else {
+            return tile.input.matrix(columns: window.patchCount, examples: examples).asIs
+        }
         let count = positions.count * window.patchCount
+        let rounded = roundedImage(capacity: tile.input.capacity, tile.arithmetic)
         for (index, example) in examples.enumerated() {
             let start = tile.scratchOffset + index * count
             tile.input.buffer.read(tile.input.range(example)) { image in
-                tile.scratch.write(start..<start + count) {
-                    window.patches(of: image, positions: positions, group: group, into: &$0)
+                guard let rounded else {
+                    tile.scratch.write(start..<start + count) {
+                        window.patches(of: image, positions: positions, group: group, into: &$0)
+                    }
+                    return
+                }
+                let place = tile.scratchOffset + rounded.lowerBound..<tile.scratchOffset + rounded.upperBound
+                // Rounded for an example's first positions, and still there for the others.
+                if positions.lowerBound == 0 {
+                    tile.scratch.write(place) {
+                        Elementwise.copy(image, into: &$0)
+                        tile.arithmetic.round(&$0)
+                    }
+                }
+                tile.scratch.read(place) { image in
+                    tile.scratch.write(start..<start + count) {
+                        window.patches(of: image, positions: positions, group: group, into: &$0)
+                    }
                 }
             }
         }
-        return MatrixView(
+        let patches = MatrixView(
             tile.scratch,
             offset: tile.scratchOffset,
             rows: examples.count * positions.count,
             columns: window.patchCount
         )
+        return MatrixOperand(patches, isRounded: rounded != nil)
     }
 
     /// Calls `body` for blocks of examples and positions.
@@ -130,29 +188,16 @@ struct ConvolutionProducts: Sendable {
     }
 
     func forward(_ tile: Tile, weight: ConvolutionWeight) {
-        // The weight is turned round once for all examples of the tile.
-        let turned = tile.scratchOffset + patchFloats(capacity: tile.input.capacity)
-        let size = forwardProduct.scratchCount
-        for group in 0..<groups {
-            _ = forwardProduct.prepare(
-                matrix(weight, group: group),
-                scratch: tile.scratch,
-                scratchOffset: turned + group * size
-            )
-        }
+        prepare(weight, for: forwardProduct, tile)
         forEachBlock(tile) { examples, positions in
             for group in 0..<groups {
                 let patches = patches(examples, positions, group: group, tile)
                 forwardProduct.multiply(
                     patches,
-                    prepared: MatrixView(
-                        tile.scratch,
-                        offset: turned + group * size,
-                        rows: window.patchCount,
-                        columns: width
-                    ),
+                    prepared: prepared(weight, group: group, for: forwardProduct, tile).operand,
                     into: rows(tile.output, examples, positions, group: group),
-                    rows: patches.rows
+                    rows: patches.view.rows,
+                    arithmetic: tile.arithmetic
                 )
             }
         }
@@ -178,6 +223,7 @@ struct ConvolutionProducts: Sendable {
         if !window.isIdentity {
             result.buffer.write(result.range(0..<tile.examples)) { Elementwise.clear(&$0) }
         }
+        prepare(weight, for: backwardProduct, tile)
         forEachBlock(tile) { examples, positions in
             for group in 0..<groups {
                 let count = positions.count * window.patchCount
@@ -191,10 +237,11 @@ struct ConvolutionProducts: Sendable {
                         columns: window.patchCount
                     )
                 backwardProduct.multiply(
-                    rows(tile.given, examples, positions, group: group),
-                    prepared: matrix(weight, group: group),
+                    rows(tile.given, examples, positions, group: group).asIs,
+                    prepared: prepared(weight, group: group, for: backwardProduct, tile).operand,
                     into: patches,
-                    rows: patches.rows
+                    rows: patches.rows,
+                    arithmetic: tile.arithmetic
                 )
                 guard !window.isIdentity else { continue }
                 for (index, example) in examples.enumerated() {
@@ -216,9 +263,11 @@ struct ConvolutionProducts: Sendable {
 
     /// The operands of the gradient by one group's weight, for up to `blockExamples` examples.
     func operands(group: Int, examples: Range<Int>, _ tile: Tile) -> WeightOperands {
-        WeightOperands(
+        let patches = patches(examples, 0..<window.positions, group: group, tile)
+        return WeightOperands(
             errors: rows(tile.given, examples, 0..<window.positions, group: group),
-            inputs: patches(examples, 0..<window.positions, group: group, tile)
+            inputs: patches.view,
+            inputsAreRounded: patches.isRounded
         )
     }
 }

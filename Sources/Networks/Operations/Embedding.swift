@@ -57,7 +57,7 @@ package struct Embedding: Operation {
     package var gradientNeeds: Needs { .input }
 
     /// Links, slots, and the sum of one token's errors.
-    package func scratchCount(capacity: Int) -> Int { places + slotCount + width }
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int { places + slotCount + width }
 
     package func forward(_ tile: Tile, parameters: Buffer<Float>) {
         let tokens = 0..<tile.examples

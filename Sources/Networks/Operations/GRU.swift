@@ -37,7 +37,7 @@ package struct GRU: Operation {
     private func gates(_ tile: Tile) -> TileValue { tile.state.part(0..<places * width) }
     private func inner(_ tile: Tile) -> TileValue { tile.state.part(places * width..<stateCount) }
 
-    package func scratchCount(capacity: Int) -> Int {
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int {
         let forward = capacity * width + recurrence.productScratchCount
         let backward = capacity * (2 * hidden + width)
         return max(forward, backward, operandExamples(1, capacity: capacity) * places * (width + hidden))

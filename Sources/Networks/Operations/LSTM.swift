@@ -37,7 +37,7 @@ package struct LSTM: Operation {
     private func gates(_ tile: Tile) -> TileValue { tile.state.part(0..<places * width) }
     private func cells(_ tile: Tile) -> TileValue { tile.state.part(places * width..<stateCount) }
 
-    package func scratchCount(capacity: Int) -> Int {
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int {
         let forward = capacity * width + recurrence.productScratchCount
         let backward = (2 * capacity + 1) * hidden
         let operands = operandExamples(1, capacity: capacity) * places * hidden

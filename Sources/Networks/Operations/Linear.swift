@@ -47,8 +47,8 @@ package struct Linear: Operation {
 
     package var gradientNeeds: Needs { .input }
 
-    package func scratchCount(capacity: Int) -> Int {
-        max(forwardProduct.scratchCount, width)
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int {
+        max(forwardProduct.scratchCount, backwardProduct.scratchCount, width)
     }
 
     private func weight(_ tile: Tile, _ parameters: Buffer<Float>) -> MatrixView {
@@ -67,7 +67,8 @@ package struct Linear: Operation {
             into: tile.output.matrix(columns: width),
             rows: tile.examples * input.places,
             scratch: tile.scratch,
-            scratchOffset: tile.scratchOffset
+            scratchOffset: tile.scratchOffset,
+            arithmetic: tile.arithmetic
         )
         guard hasBias else { return }
         parameters.read(bias(tile)) { bias in
@@ -90,7 +91,8 @@ package struct Linear: Operation {
             into: tile.inputGradient.matrix(columns: features),
             rows: tile.examples * input.places,
             scratch: tile.scratch,
-            scratchOffset: tile.scratchOffset
+            scratchOffset: tile.scratchOffset,
+            arithmetic: tile.arithmetic
         )
     }
 

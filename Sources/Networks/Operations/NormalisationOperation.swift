@@ -101,7 +101,7 @@ package struct NormalisationOperation: Operation {
     package var gradientNeeds: Needs { [.input, .state] }
 
     /// Beside what the kernel needs: the weights and biases that are no parameters, or the gradients of those that are.
-    package func scratchCount(capacity: Int) -> Int {
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int {
         max(kernel.scratchCount + constantCount, parameters.isEmpty ? 0 : 2 * kernel.weightCount)
     }
 

@@ -97,7 +97,8 @@ struct Recurrence: Sendable {
             into: gates.matrix(columns: gateWidth),
             rows: tile.examples * places,
             scratch: tile.scratch,
-            scratchOffset: scratch
+            scratchOffset: scratch,
+            arithmetic: tile.arithmetic
         )
     }
 
@@ -105,21 +106,33 @@ struct Recurrence: Sendable {
     func multiplyInputBackward(_ tile: Tile, _ parameters: Buffer<Float>, errors: TileValue) {
         guard let gradient = tile.inputGradients[0] else { return }
         inputBackwardProduct.multiply(
-            errors.matrix(columns: gateWidth),
-            prepared: inputWeight(tile, parameters),
+            errors.matrix(columns: gateWidth).asIs,
+            prepared: RightOperand(inputWeight(tile, parameters)),
             into: gradient.matrix(columns: input.features),
-            rows: tile.examples * places
+            rows: tile.examples * places,
+            arithmetic: tile.arithmetic
         )
     }
 
     /// The state's weight as `multiplyStates` takes it at every place, in the scratch.
-    func preparedStateWeight(_ tile: Tile, _ parameters: Buffer<Float>, scratch: Int) -> MatrixView {
-        stateProduct.prepare(stateWeight(tile, parameters), scratch: tile.scratch, scratchOffset: scratch)
+    func preparedStateWeight(_ tile: Tile, _ parameters: Buffer<Float>, scratch: Int) -> RightOperand {
+        stateProduct.prepare(
+            stateWeight(tile, parameters),
+            scratch: tile.scratch,
+            scratchOffset: scratch,
+            arithmetic: tile.arithmetic
+        )
     }
 
     /// products = states · state weightᵀ, one row an example.
-    func multiplyStates(_ tile: Tile, _ states: MatrixView, preparedWeight: MatrixView, into products: MatrixView) {
-        stateProduct.multiply(states, prepared: preparedWeight, into: products, rows: tile.examples)
+    func multiplyStates(_ tile: Tile, _ states: MatrixView, preparedWeight: RightOperand, into products: MatrixView) {
+        stateProduct.multiply(
+            states.asIs,
+            prepared: preparedWeight,
+            into: products,
+            rows: tile.examples,
+            arithmetic: tile.arithmetic
+        )
     }
 
     /// The gradient by the states from the errors by their products, one row an example.
@@ -129,8 +142,13 @@ struct Recurrence: Sendable {
         errors: MatrixView,
         into gradient: MatrixView
     ) {
-        let weight = stateWeight(tile, parameters)
-        stateBackwardProduct.multiply(errors, prepared: weight, into: gradient, rows: tile.examples)
+        stateBackwardProduct.multiply(
+            errors.asIs,
+            prepared: RightOperand(stateWeight(tile, parameters)),
+            into: gradient,
+            rows: tile.examples,
+            arithmetic: tile.arithmetic
+        )
     }
 
     /// The states before every place of some examples, zeros at the first: [examples · places, hidden], copied to `start`.

@@ -35,13 +35,19 @@ package struct StandardisedConvolution: Operation {
     package var gradientNeeds: Needs { .input }
 
     /// Beside what the products need: ŵ, its gradient or both, the gradient by w, the statistics, and the constants.
-    package func scratchCount(capacity: Int) -> Int {
-        convolution.scratchCount(capacity: capacity) + 2 * weightCount + standardisation.stateCount + 2 * taps
+    package func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int {
+        convolution.scratchCount(capacity: capacity, arithmetic: arithmetic) + 2 * weightCount
+            + standardisation.stateCount + 2 * taps
     }
 
     /// Where ŵ, or the gradient by it, is in the scratch.
     private func standardised(_ tile: Tile) -> Range<Int> {
-        let start = tile.scratchOffset + convolution.scratchCount(capacity: tile.input.capacity)
+        let start =
+            tile.scratchOffset
+            + convolution.scratchCount(
+                capacity: tile.input.capacity,
+                arithmetic: tile.arithmetic
+            )
         return start..<start + weightCount
     }
 
@@ -113,7 +119,12 @@ package struct StandardisedConvolution: Operation {
                 rows: convolution.width,
                 columns: taps
             )
-            FixedOrderProduct.multiply(operands.errors.transposed, operands.inputs, into: place)
+            FixedOrderProduct.multiply(
+                operands.errors.transposed,
+                operands.right,
+                into: place,
+                arithmetic: tile.arithmetic
+            )
         }
         mapGradient(tile, parameters)
         tile.scratch.read(second(tile)) { visit(tile.parameterOffset, $0) }
