@@ -42,10 +42,12 @@ package enum ClipRule: String, Hashable, Sendable, CaseIterable {
 
     /// The norm that a gradient of norm `norm` is divided by, in units of C: the factor is the lesser of C over it and,
     /// for `abadi`, 1.
-    func divisor(norm: Double) -> Double {
+    ///
+    /// - Parameter unit: what a gradient of length 1 has become in the norm's units: the loss scale.
+    func divisor(norm: Double, unit: Double = 1) -> Double {
         switch self {
         case .abadi: norm
-        case .automatic: norm + 0.01
+        case .automatic: norm + 0.01 * unit
         }
     }
 

@@ -27,6 +27,16 @@ extension ClippingPlan {
                 reason: "the grid has \(grid.dimension) coordinates and the network \(network.parameterCount)"
             )
         }
+        let scale = Double(options.numerics.lossScale)
+        let largest = options.rule == .abadi ? ClipFactor.clips.upperBound : 0x1p40
+        let exponent = grid.exponent - Int(scale.exponent)
+        guard grid.clip * scale <= largest, ClipFactor.gridExponents.contains(exponent) else {
+            throw .invalidArgument(
+                name: "loss scale",
+                value: "\(options.numerics.lossScale)",
+                expected: "one that takes the clip norm \(grid.clip) to \(largest) at most"
+            )
+        }
         let capacity = capacity ?? Self.usualCapacity(network)
         let shape = Self.shape(method, network, capacity: capacity, recomputes: options.recomputes)
         self.network = network
@@ -104,7 +114,7 @@ extension ClippingPlan {
         mayGiveUp: Bool
     ) -> (weights: [Weight], terms: LeafCertificate) {
         let places = weights.indices.filter { weights[$0].leafCapacity != nil }
-        let layers = places.map { LeafLayer(weights[$0].shape, norm: weights[$0].norm) }
+        let layers = places.map { LeafLayer(weights[$0].shape, norm: weights[$0].norm, options.numerics) }
         let exact = network.parameterCount - layers.reduce(0) { $0 + $1.coordinates }
         var limit = options.largestInflation
         var capacities: [Int?] = []
@@ -135,7 +145,7 @@ extension ClippingPlan {
         let kept = chosen.filter { $0.leafCapacity != nil }
         let terms = LeafCertificate(
             exactCoordinates: network.parameterCount - kept.reduce(0) { $0 + $1.shape.coordinates },
-            layers: kept.map { LeafLayer($0.shape, norm: $0.norm) },
+            layers: kept.map { LeafLayer($0.shape, norm: $0.norm, options.numerics) },
             capacities: kept.compactMap(\.leafCapacity),
             gridExponent: grid.exponent
         )
@@ -245,7 +255,7 @@ extension ClippingPlan {
 
 extension LeafLayer {
     /// A weight that is summed by leaves as this room does it.
-    init(_ shape: WeightProduct, norm: ClippingPlan.NormPath) {
+    init(_ shape: WeightProduct, norm: ClippingPlan.NormPath, _ numerics: Numerics) {
         self.init(
             outputs: shape.rows,
             inputs: shape.columns,
@@ -253,7 +263,8 @@ extension LeafLayer {
             places: shape.places,
             productTerms: GradientWorker.productTerms,
             gramTerms: GramNorm.innerBlock,
-            norm: norm == .gram ? .gram : .instantiated
+            norm: norm == .gram ? .gram : .instantiated,
+            arithmetic: numerics.arithmetic
         )
     }
 }

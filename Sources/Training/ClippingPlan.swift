@@ -97,6 +97,12 @@ package struct ClippingPlan: Sendable {
         return weights[..<index].count { $0.leafCapacity != nil }
     }
 
+    /// What every gradient is multiplied by: a power of two.
+    var lossScale: Double { Double(options.numerics.lossScale) }
+
+    /// k of the grid in the units of gradients of the scaled loss: integers are what they would be without the scale.
+    var scaledGridExponent: Int { grid.exponent - Int(lossScale.exponent) }
+
     /// The certificate, or why there is none.
     ///
     /// - Throws: ``TrainingError/notCertified(method:reason:)``.
@@ -115,6 +121,11 @@ extension ClippingPlan.Weight {
     /// The capacity of its leaves; nil where there are none.
     package var leafCapacity: Int? {
         if case .leaves(let capacity) = sum { capacity } else { nil }
+    }
+
+    /// How many rounded numbers stand for one clipped error in the sum of a leaf.
+    func errorTerms(_ arithmetic: ProductArithmetic) -> Int {
+        LeafLayer.errorTerms(arithmetic, massCap: massCap)
     }
 
     /// 2T²: what an example's norm by Gram matrices takes.

@@ -14,6 +14,10 @@ final class ClippingScratch {
     let partial: Buffer<Float>
     /// The errors of some examples, scaled by their clip factors.
     let scaledErrors: Buffer<Float>
+    /// What rounding takes from them, where it is added too.
+    let residual: Buffer<Float>
+    /// Rounded operands of one example, or rounded inputs of some.
+    let rounded: Buffer<Float>
     let gram: GramNorm?
 
     /// Σ of squared norms so far.
@@ -34,6 +38,8 @@ final class ClippingScratch {
         kept = Buffer(count: keptCount * plan.capacity)
         partial = Buffer(count: sizes.partial)
         scaledErrors = Buffer(count: sizes.errors)
+        residual = Buffer(count: sizes.residual)
+        rounded = Buffer(count: sizes.rounded)
         gram = sizes.usesGram ? GramNorm() : nil
         capacity = plan.capacity
         squaredNorms = Buffer(count: capacity)
@@ -47,27 +53,46 @@ final class ClippingScratch {
         let sizes = Self.sizes(plan)
         let gradients = sizes.gradient + plan.keptCount * plan.capacity
         let sums = plan.schedule == .recomputed ? plan.capacity * plan.network.nodes.count : 0
-        return (gradients + sizes.partial + sizes.errors + plan.capacity) * MemoryLayout<Float>.stride
+        return (gradients + sizes.partial + sizes.errors + sizes.residual + sizes.rounded + plan.capacity)
+            * MemoryLayout<Float>.stride
             + (plan.capacity * (1 + plan.leafWeights) + sums) * MemoryLayout<Double>.stride
             + (sizes.usesGram ? GramNorm.plannedBytes : 0)
     }
 
-    private static func sizes(_ plan: ClippingPlan) -> (gradient: Int, partial: Int, errors: Int, usesGram: Bool) {
-        guard plan.method != .none else { return (0, 0, 0, false) }
-        guard !plan.isWhole else { return (plan.network.parameterCount, 0, 0, false) }
-        var (partial, errors) = (0, 0)
+    private struct Sizes {
+        var gradient = 0
+        var partial = 0
+        var errors = 0
+        var residual = 0
+        var rounded = 0
+        var usesGram = false
+    }
+
+    private static func sizes(_ plan: ClippingPlan) -> Sizes {
+        var sizes = Sizes()
+        guard plan.method != .none else { return sizes }
+        guard !plan.isWhole else {
+            sizes.gradient = plan.network.parameterCount
+            return sizes
+        }
+        let arithmetic = plan.options.numerics.arithmetic
         for weight in plan.weights where plan.nodePaths[weight.node] == .byWeight {
             let shape = weight.shape
-            partial = max(partial, shape.partRows * shape.columns)
-            if let capacity = weight.leafCapacity {
-                let operation = plan.network.nodes[weight.node].operation
-                let step = operation.operandExamples(weight.product, capacity: plan.capacity)
-                let isApart = !plan.scalesInPlace(weight)
-                errors = max(errors, isApart ? min(step, capacity) * shape.places * shape.rows : 0)
-                if capacity > step { partial = max(partial, shape.rows * shape.columns) }
-            }
+            sizes.partial = max(sizes.partial, shape.partRows * shape.columns)
+            guard let capacity = weight.leafCapacity else { continue }
+            let operation = plan.network.nodes[weight.node].operation
+            let step = operation.operandExamples(weight.product, capacity: plan.capacity)
+            let places = min(step, capacity) * shape.places
+            if !plan.scalesInPlace(weight) { sizes.errors = max(sizes.errors, places * shape.rows) }
+            if capacity > step { sizes.partial = max(sizes.partial, shape.rows * shape.columns) }
+            guard arithmetic.precision != .fp32 else { continue }
+            sizes.rounded = max(sizes.rounded, shape.places * (shape.rows + shape.columns))
+            if arithmetic.ofClippedErrors != arithmetic { sizes.rounded = max(sizes.rounded, places * shape.columns) }
+            if weight.errorTerms(arithmetic) == 2 { sizes.residual = max(sizes.residual, places * shape.rows) }
         }
-        return (plan.sharedCount, partial, errors, plan.weights.contains { $0.norm == .gram && $0.shape.places > 1 })
+        sizes.gradient = plan.sharedCount
+        sizes.usesGram = plan.weights.contains { $0.norm == .gram && $0.shape.places > 1 }
+        return sizes
     }
 
     /// Forgets norms and mass.

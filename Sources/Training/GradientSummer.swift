@@ -134,6 +134,7 @@ package final class GradientSummer {
     package func readPlain(_ body: @Sendable (Int, Span<Float>) -> Void) {
         let workers = self.workers
         let dimension = plan.network.parameterCount
+        let scale = plan.options.numerics.lossScale
         let next = Atomic<Int>(0)
         pool.run { _ in
             while true {
@@ -147,6 +148,7 @@ package final class GradientSummer {
                         Elementwise.clear(&part)
                     }
                 }
+                if scale != 1 { sum.write(range) { Elementwise.scale(&$0, by: 1 / scale) } }
                 sum.read(range) { body(start, $0) }
                 sum.clear(range)
             }

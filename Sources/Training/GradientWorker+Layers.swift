@@ -11,7 +11,7 @@ extension GradientWorker {
         let first = plan.firstWeight(of: node)
         for product in plan.network.nodes[node].products.indices {
             let weight = plan.weights[first + product]
-            if weight.isOuterProduct {
+            if weight.isOuterProduct, !roundsOperands {
                 addOuterNorms(weight, plan.leafIndex(first + product), operation, tile)
                 continue
             }
@@ -19,13 +19,14 @@ extension GradientWorker {
                 var squared = 0.0
                 var mass = 0.0
                 for group in 0..<weight.shape.groups {
-                    let operands = operation.operands(product, group: group, examples: example..<example + 1, tile)
+                    var operands = operation.operands(product, group: group, examples: example..<example + 1, tile)
+                    if weight.leafCapacity != nil { operands = asMultiplied(operands) }
                     squared += squaredNorm(weight, operands)
                     if weight.leafCapacity != nil {
                         mass += GramNorm.mass(
                             errors: operands.errors,
                             inputs: operands.inputs,
-                            rowMargin: ClipFactor.rowMargin
+                            rowMargin: rowMargin
                         )
                     }
                 }
@@ -59,12 +60,32 @@ extension GradientWorker {
                     errors: operands.errors,
                     inputs: operands.inputs,
                     row: row,
-                    rowMargin: ClipFactor.rowMargin
+                    rowMargin: rowMargin
                 )
                 scratch.add(squaredNorm: found.squaredNorm, example: example)
                 if let leafIndex { scratch.set(mass: found.mass, index: leafIndex, example: example) }
             }
         }
+    }
+
+    private var arithmetic: ProductArithmetic { plan.options.numerics.arithmetic }
+    private var rowMargin: Double { ClipFactor.rowMargin(for: arithmetic.precision) }
+    private var roundsOperands: Bool { arithmetic.precision != .fp32 }
+
+    /// Rounded copies of one example's operands: what norm and mass are made of where the sum is, by leaves, of the same
+    /// numbers.
+    private func asMultiplied(_ operands: WeightOperands) -> WeightOperands {
+        guard roundsOperands else { return operands }
+        let errors = MatrixView(scratch.rounded, rows: operands.errors.rows, columns: operands.errors.columns)
+        let inputs = MatrixView(
+            scratch.rounded,
+            offset: errors.extent.count,
+            rows: operands.inputs.rows,
+            columns: operands.inputs.columns
+        )
+        errors.assignRounded(operands.errors, arithmetic)
+        inputs.assignRounded(operands.inputs, arithmetic)
+        return WeightOperands(errors: errors, inputs: inputs, inputsAreRounded: true)
     }
 
     private func squaredNorm(_ weight: ClippingPlan.Weight, _ operands: WeightOperands) -> Double {
@@ -163,13 +184,15 @@ extension GradientWorker {
             guard leaf.count > step else {
                 // All operands are there at once, so that a part of the sum at a time, which stays in cache, is enough.
                 let operands = operation.operands(weight.product, group: group, examples: leaf, tile)
-                let errors = scale(operands, examples: leaf, weight)
-                let scaled = WeightOperands(
-                    errors: errors,
-                    inputs: operands.inputs,
-                    inputsAreRounded: operands.inputsAreRounded
-                )
-                forEachPart(weight, scaled) { sum.add($1, scale: perUnit, at: offset + $0) }
+                let clipped = clip(operands, examples: leaf, weight)
+                for start in stride(from: 0, to: shape.rows, by: shape.partRows) {
+                    let rows = start..<min(shape.rows, start + shape.partRows)
+                    let target = MatrixView(scratch.partial, rows: rows.count, columns: shape.columns)
+                    clipped.multiply(rows: rows, into: target, accumulate: false)
+                    scratch.partial.read(0..<rows.count * shape.columns) {
+                        sum.add($0, scale: perUnit, at: offset + rows.lowerBound * shape.columns)
+                    }
+                }
                 continue
             }
             let target = shape.target(scratch.partial, offset: 0, group: 0)
@@ -177,34 +200,80 @@ extension GradientWorker {
                 let examples = first..<min(leaf.upperBound, first + step)
                 let operands = operation.operands(weight.product, group: group, examples: examples, tile)
                 // Its blocks of terms are what the certificate counts roundings by.
-                FixedOrderProduct.multiply(
-                    scale(operands, examples: examples, weight).transposed,
-                    operands.right,
-                    into: target,
-                    accumulate: first > leaf.lowerBound,
-                    arithmetic: plan.options.numerics.arithmetic
-                )
+                clip(operands, examples: examples, weight)
+                    .multiply(rows: 0..<shape.rows, into: target, accumulate: first > leaf.lowerBound)
             }
             scratch.partial.read(0..<shape.rows * shape.columns) { sum.add($0, scale: perUnit, at: offset) }
         }
     }
 
-    /// The errors times the clip factors: in their own place where nobody reads them any more, else apart. Where a factor
-    /// is 0 errors and inputs become zero, whatever they were: NaN times 0 is NaN, and the example's values are not needed
-    /// any more.
-    private func scale(_ operands: WeightOperands, examples: Range<Int>, _ weight: ClippingPlan.Weight) -> MatrixView {
+    /// The operands of a leaf's product: errors, rounded, times the clip factors, in their own place where nobody reads them
+    /// any more, else apart. Where a factor is 0 errors and inputs become zero, whatever they were: NaN times 0 is NaN, and
+    /// the example's values are not needed any more.
+    private func clip(
+        _ operands: WeightOperands,
+        examples: Range<Int>,
+        _ weight: ClippingPlan.Weight
+    ) -> ClippedOperands {
         let errors = operands.errors
         let scaled =
             plan.scalesInPlace(weight)
             ? errors : MatrixView(scratch.scaledErrors, rows: errors.rows, columns: errors.columns)
+        if roundsOperands { scaled.assignRounded(errors, arithmetic) }
         let places = weight.shape.places
         scratch.factors.read(examples) { factors in
-            scaled.assign(errors, times: factors, places: places)
+            scaled.assign(roundsOperands ? scaled : errors, times: factors, places: places)
             for index in factors.indices where factors[index] == 0 {
                 operands.inputs.rows(index * places..<(index + 1) * places).clear()
             }
         }
-        return scaled
+        var inputs = operands.right
+        if arithmetic.ofClippedErrors != arithmetic, !operands.inputsAreRounded {
+            let rounded = MatrixView(scratch.rounded, rows: operands.inputs.rows, columns: operands.inputs.columns)
+            rounded.assignRounded(operands.inputs, arithmetic)
+            inputs = RightOperand(rounded, isRounded: true)
+        }
+        var residual: MatrixView?
+        if weight.errorTerms(arithmetic) == 2 {
+            let rest = MatrixView(scratch.residual, rows: scaled.rows, columns: scaled.columns)
+            rest.assignResidual(scaled, arithmetic.ofClippedErrors)
+            residual = rest
+        }
+        return ClippedOperands(
+            errors: scaled,
+            residual: residual,
+            inputs: inputs,
+            arithmetic: arithmetic.ofClippedErrors
+        )
+    }
+}
+
+/// What a leaf's sum is the product of.
+private struct ClippedOperands {
+    /// The clipped errors, which are rounded when they are multiplied.
+    let errors: MatrixView
+    /// What that rounding takes away, where it is multiplied too.
+    let residual: MatrixView?
+    let inputs: RightOperand
+    let arithmetic: ProductArithmetic
+
+    /// Some rows of the product, or adds them.
+    func multiply(rows: Range<Int>, into target: MatrixView, accumulate: Bool) {
+        FixedOrderProduct.multiply(
+            errors.columns(rows).transposed,
+            inputs,
+            into: target,
+            accumulate: accumulate,
+            arithmetic: arithmetic
+        )
+        guard let residual else { return }
+        FixedOrderProduct.multiply(
+            residual.columns(rows).transposed,
+            inputs,
+            into: target,
+            accumulate: true,
+            arithmetic: arithmetic
+        )
     }
 }
 

@@ -54,8 +54,8 @@ final class GradientWorker: GradientVisitor {
         pieces = GradientPiece.all(plan)
         sum = plan.method == .none ? nil : Accumulator(count: dimension, width: plan.width)
         plainSum = plan.method == .none ? Buffer(count: dimension) : nil
-        clip = IntegerClip(bound: plan.grid.bound, gridExponent: plan.grid.exponent, dimension: dimension)
-        perUnit = Float(sign: .plus, exponent: plan.grid.exponent, significand: 1)
+        clip = IntegerClip(bound: plan.grid.bound, gridExponent: plan.scaledGridExponent, dimension: dimension)
+        perUnit = Float(sign: .plus, exponent: plan.scaledGridExponent, significand: 1)
         let layers = plan.network.nodes.count { !$0.operation.parameters.isEmpty }
         factor = ClipFactor(plan, clip: plan.clip)
         layerFactor = ClipFactor(plan, clip: plan.clip / Double(layers).squareRoot())
@@ -155,7 +155,7 @@ final class GradientWorker: GradientVisitor {
         guard let norms, let draw else { return }
         norms.write { norms in
             for position in tileRange {
-                let squared = scratch.squaredNorm(position - tileRange.lowerBound)
+                let squared = scratch.squaredNorm(position - tileRange.lowerBound) / (plan.lossScale * plan.lossScale)
                 let before = norms[draw.index(position)]
                 norms[draw.index(position)] = (squared + (adding ? before * before : 0)).squareRoot()
             }
@@ -206,9 +206,13 @@ final class GradientWorker: GradientVisitor {
             gradient.read { gradient in
                 let squaredNorm = Reductions.sumOfSquares(gradient)
                 if let norms, let draw {
-                    norms.write { $0[draw.index(tileRange.lowerBound + example)] = squaredNorm.squareRoot() }
+                    let norm = squaredNorm.squareRoot() / plan.lossScale
+                    norms.write { $0[draw.index(tileRange.lowerBound + example)] = norm }
                 }
-                let divisor = plan.options.rule.divisor(norm: squaredNorm.squareRoot())
+                let divisor = plan.options.rule.divisor(
+                    norm: squaredNorm.squareRoot(),
+                    unit: plan.lossScale
+                )
                 _ = clip.add(
                     gradient: gradient,
                     squaredNorm: divisor * divisor,

@@ -7,9 +7,9 @@ package import Kernels
 /// others by leaves (book-keeping).
 ///
 /// The bound, with C the clip norm, g the grid's step, u = 2^-24, d_e the coordinates summed exactly and for every leaf
-/// layer its coordinates d, capacity p, mass cap κ, norm error e and accumulation error α = (2p + 1) γ_N (1 + u):
+/// layer its coordinates d, capacity p, mass cap κ, norm error e, operand error η and accumulation error α:
 ///
-///     (C/g) (√(1 + 2^-24 + Σ e κ²) (1 + u) + u ‖κ‖ + ‖α κ‖ + tiny) + √(d_e / 4 + Σ 9 d / 4)
+///     (C/g) (√(1 + 2^-24 + Σ e κ²) (1 + u) + ‖η κ‖ + ‖α κ‖ + tiny) + √(d_e / 4 + Σ 9 d / 4)
 ///
 /// ‖·‖ over layers, where layers with one place count together as one of κ = 1. Without leaf layers it bounds sums that
 /// are exact for every example. Proof: docs/proofs/book-keeping.md and docs/proofs/exact-clip.md, which also say what
@@ -135,18 +135,17 @@ package struct LeafCertificate: Hashable, Sendable {
         var grid = UpperBound(exactCoordinates) * UpperBound(0.25)
         var underflow = UpperBound(0.0)
         for (index, layer) in layers.enumerated() {
-            // Clipped errors too small for Float, of rows at most 2^108 κ C long.
-            let error = UpperBound(0x1p-42) * UpperBound(layer.outputs).squareRoot * UpperBound(layer.massCap)
+            let error = layer.tinyError * UpperBound(layer.massCap)
             tiny = tiny + (error * (one + accumulation[index])).squared
             let coordinates = UpperBound(layer.coordinates)
             grid = grid + coordinates * UpperBound(2.25)
-            let products = UpperBound((2 * capacities[index] + 1) * layer.places)
-            underflow = underflow + coordinates * products.squared
+            let products = UpperBound(layer.errorTerms * (2 * capacities[index] + 1) * layer.places)
+            underflow = underflow + coordinates * (products * UpperBound(layer.smallestProduct)).squared
         }
         let slope =
-            squaredNorm.squareRoot * (one + unit) + combined(layers.map { _ in unit }) + combined(accumulation)
+            squaredNorm.squareRoot * (one + unit) + combined(layers.map(\.operandError)) + combined(accumulation)
             + tiny.squareRoot
-        let smallest = UpperBound(Double(sign: .plus, exponent: gridExponent - 149, significand: 1))
-        return (slope, grid.squareRoot + underflow.squareRoot * smallest)
+        let perUnit = UpperBound(Double(sign: .plus, exponent: gridExponent, significand: 1))
+        return (slope, grid.squareRoot + underflow.squareRoot * perUnit)
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Kernels
+
 /// A product weight whose clipped sum is taken by leaves, as the certificate sees it.
 ///
 /// Its gradient for one example is Σ_t e_t ⊗ a_t over T places, e_t errors and a_t inputs; where the product is
@@ -23,6 +25,11 @@ package struct LeafLayer: Hashable, Sendable {
     package let gramTerms: Int
     /// How the layer's share of a norm is made; nil bounds both.
     package let norm: Norm?
+    /// How the products of the leaf's sum are computed.
+    package let arithmetic: ProductArithmetic
+    /// How many rounded numbers stand for one clipped error in the sum: 1, or 2 where the error of one would be multiplied
+    /// by a large mass cap.
+    package let errorTerms: Int
 
     /// How a layer's squared norm is computed.
     package enum Norm: Hashable, Sendable {
@@ -43,7 +50,8 @@ package struct LeafLayer: Hashable, Sendable {
         massCap: Double? = nil,
         productTerms: Int = .max,
         gramTerms: Int = 128,
-        norm: Norm? = nil
+        norm: Norm? = nil,
+        arithmetic: ProductArithmetic = .single
     ) {
         precondition(outputs >= 1 && inputs >= 1 && groups >= 1, "a product has outputs, inputs and groups")
         precondition(places >= 1, "a product has places")
@@ -60,6 +68,9 @@ package struct LeafLayer: Hashable, Sendable {
         self.productTerms = productTerms
         self.gramTerms = gramTerms
         self.norm = norm
+        // Binary16 has no range for clipped errors; TF32 has as many bits.
+        self.arithmetic = arithmetic.ofClippedErrors
+        errorTerms = Self.errorTerms(arithmetic, massCap: massCap)
     }
 
     /// 1 for T = 1, where mass and norm are equal; else 2 ⌈√T⌉. The mass of T unrelated terms of equal size is √T times
@@ -67,6 +78,11 @@ package struct LeafLayer: Hashable, Sendable {
     package static func massCap(places: Int) -> Double {
         guard places > 1 else { return 1 }
         return 2 * Double(places).squareRoot().rounded(.up)
+    }
+
+    /// How many rounded numbers stand for one clipped error.
+    static func errorTerms(_ arithmetic: ProductArithmetic, massCap: Double) -> Int {
+        arithmetic.precision == .fp32 || massCap <= 2 ? 1 : 2
     }
 
     /// d: the coordinates of the weight.
@@ -102,7 +118,8 @@ extension LeafLayer {
     private var instantiatedError: UpperBound {
         let product = UpperBound.gamma(places, unit: Self.unit)
         let sum = UpperBound.gamma(coordinates, unit: Self.doubleUnit)
-        let underflow = UpperBound(outputs * inputs).squareRoot * UpperBound(0x1p-52)
+        let smallest = arithmetic.flushesSubnormals ? 0x1p-50 : 0x1p-52
+        let underflow = UpperBound(outputs * inputs).squareRoot * UpperBound(smallest)
         return product.compounded(product).compounded(sum) + underflow
     }
 
@@ -116,14 +133,50 @@ extension LeafLayer {
     /// N: the most roundings that one term of a leaf's sum meets, and two to spare: as a term of its part, then where
     /// parts are added. There are at most ⌈pT/b⌉ + p - 1 parts, and never more roundings than terms.
     func roundings(capacity: Int) -> Int {
-        let terms = capacity * places
-        let parts = (terms - 1) / productTerms + capacity
+        let terms = errorTerms * capacity * places
+        let parts = (terms - 1) / productTerms + errorTerms * capacity
         return min(terms, min(terms, productTerms) + parts - 1) + 2
     }
 
-    /// (2p + 1) γ_N (1 + u): what the sums of the leaves that change may err by, over C and a mass cap of 1.
+    /// γ: the relative error of a leaf's sum, over the sum of magnitudes. In Float64 every product of the sum is rounded to
+    /// Float once, and there are at most as many products as examples and terms of an error.
+    private func sumError(capacity: Int) -> UpperBound {
+        guard arithmetic.accumulation == .fp64 else { return .gamma(roundings(capacity: capacity), unit: Self.unit) }
+        return UpperBound.gamma(errorTerms * (capacity * places + capacity) + 2, unit: Self.doubleUnit)
+            .compounded(.gamma(errorTerms * capacity + 1, unit: Self.unit))
+    }
+
+    /// η: the relative error of a clipped error as it is multiplied, where it is not subnormal.
+    var operandError: UpperBound {
+        let one = UpperBound(arithmetic.operandRoundoff)
+        return UpperBound(Self.unit).compounded(errorTerms == 2 ? one * one : one)
+    }
+
+    /// The greatest sum of the magnitudes that stand for a clipped error, over it.
+    private var operandMass: UpperBound {
+        let one = UpperBound(1 + arithmetic.operandRoundoff)
+        return UpperBound(1 + Self.unit) * (errorTerms == 2 ? one * one : one)
+    }
+
+    /// (2p + 1) γ_N times ``operandMass``: what the sums of the leaves that change may err by, over C and a mass cap of 1.
     func accumulation(capacity: Int) -> UpperBound {
-        UpperBound(2 * capacity + 1) * .gamma(roundings(capacity: capacity), unit: Self.unit)
-            * UpperBound(1 + Self.unit)
+        UpperBound(2 * capacity + 1) * sumError(capacity: capacity) * operandMass
+    }
+
+    /// Of a clipped error too small for Float or for its format, times √R, over κ C: 2^-150 or 2^-125 a coordinate, times
+    /// the inputs, whose rows are at most κ C / (c τ) long (``ClipFactor/rowMargin(for:)``).
+    var tinyError: UpperBound {
+        UpperBound(arithmetic.precision == .fp32 ? 0x1p-42 : 0x1p-29) * UpperBound(outputs).squareRoot
+    }
+
+    /// What a product or sum that is too small for Float may lose.
+    var smallestProduct: Double { arithmetic.flushesSubnormals ? 0x1p-124 : 0x1p-149 }
+}
+
+extension ProductArithmetic {
+    /// How sums by leaves are computed, whose left operands are clipped errors: in TF32 for FP16, which has as many bits but
+    /// not the range that a bound needs.
+    package var ofClippedErrors: ProductArithmetic {
+        precision == .fp16 ? ProductArithmetic(.tf32, accumulation: accumulation) : self
     }
 }

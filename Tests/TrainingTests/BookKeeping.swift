@@ -40,7 +40,7 @@ struct BookKeeping {
             let errors = operands.errors.map(Self.norm)
             let inputs = operands.inputs.map(Self.norm)
             masses.append(
-                zip(errors, inputs).reduce(0) { $0 + ($1.0 + ClipFactor.rowMargin) * ($1.1 + ClipFactor.rowMargin) }
+                zip(errors, inputs).reduce(0) { $0 + ($1.0 + 0x1p-48) * ($1.1 + 0x1p-48) }
             )
             var square = 0.0
             if layer.places == 1 {
