@@ -2,7 +2,7 @@
 
 /// How an event becomes an epsilon. Each is an upper bound on its own; the least of them holds.
 package enum Accountant: String, Hashable, Sendable, Codable, CaseIterable {
-    /// By the privacy loss distribution: the tightest.
+    /// By the privacy loss distribution: the tightest in everything that was compared, which is no proof.
     case pld
     /// By Rényi divergences at integer orders: the fastest, and the one that covers most events.
     case rdp

@@ -34,16 +34,16 @@ import Testing
     @Test func compositionsAgree() throws {
         for row in try fixture("accounting/pld_eps.json", as: [Row].self) {
             let result = try PLDAccountant.epsilon(of: row.event, delta: row.delta)
-            // The fixture's grid of 1e-4 makes it larger by up to 7e-4; nothing may be below the lower bounds.
-            #expect(result.epsilon <= row.pld + max(1e-3, 1e-3 * row.pld) * 0.5, "\(row)")
-            #expect(result.epsilon >= row.pld - max(1e-3, 1e-3 * row.pld), "\(row)")
-            #expect(result.epsilon >= row.lower - 1e-6, "\(row)")
+            // Both are above the exact value by their grids: theirs by up to 6e-4, ours by up to 3.1e-4 max(1, epsilon)
+            // (against finer grids, docs/proofs/pld.md, section 6). Nothing may be below the lower bounds, which are less than 3e-3 away.
+            let scale = max(1, row.pld)
+            #expect(result.epsilon <= row.pld + 3e-4 * scale, "\(row)")
+            #expect(result.epsilon >= row.pld - 5e-4 * scale, "\(row)")
+            #expect(result.epsilon >= row.lower, "\(row)")
             #expect(result.fft <= row.delta && result.fft >= 0)
-            if let rdp = row.rdp {
-                let renyi = try RDPAccountant.epsilon(of: row.event, delta: row.delta)
-                #expect(abs(renyi.epsilon / rdp - 1) < 1e-9, "\(row)")
-                #expect(result.epsilon < renyi.epsilon)
-            }
+            let renyi = try RDPAccountant.epsilon(of: row.event, delta: row.delta)
+            #expect(result.epsilon < renyi.epsilon, "\(row)")
+            if let rdp = row.rdp { #expect(abs(renyi.epsilon / rdp - 1) < 1e-9, "\(row)") }
         }
     }
 
@@ -64,11 +64,13 @@ import Testing
             #expect(abs(exact.remove - remove) < 1e-14, "\(row)")
             #expect(try abs(exact.add - #require(Double(row.delta_add))) < 1e-14, "\(row)")
             guard epsilon >= 0 else { continue }
-            // On the grid it is at least that, and the grid of one step is fine.
+            // On the grid it is at least that, and the grid of one step is fine. What is rounded by the transform or cut off is
+            // relative to Chernoff's bound, which for one step that is hardly sampled is far above a tiny delta
+            // (docs/proofs/pld.md, section 5): up to 8e-18 here, where 2.8e-24 is exact. Hence the absolute tolerance.
             let event = PrivacyEvent.poissonSampled(rate: q, event: .gaussian(noiseMultiplier: sigma))
             let delta = try PLDAccountant.delta(of: event, epsilon: epsilon)
             #expect(delta >= remove * (1 - 1e-12), "\(row) \(delta)")
-            #expect(delta <= remove * 1.02 + 1e-16, "\(row) \(delta)")
+            #expect(delta <= remove * 1.001 + 1e-17, "\(row) \(delta)")
         }
     }
 
@@ -141,6 +143,7 @@ import Testing
         let q: Double
         let steps: Int
         let sigma: Double
+        let sigma_fine: Double
     }
 
     @Test func calibrationAgrees() throws {
@@ -154,8 +157,12 @@ import Testing
             let step = PrivacyEvent.poissonSampled(rate: row.q, event: .gaussian(noiseMultiplier: multiplier))
             let reached = try PLDAccountant.epsilon(of: step.selfComposed(row.steps), delta: row.delta).epsilon
             #expect(reached <= row.target_eps && reached > row.target_eps * (1 - 1e-4))
-            // Its grid of 1e-4 costs up to 7e-4 in epsilon, ours less.
-            #expect(abs(multiplier / row.sigma - 1) < 1e-3, "\(row) \(multiplier)")
+            // From above within 1e-4. Not so from below: `sigma` itself is up to 5.4e-4 too large by its grid of 1e-4, at many
+            // steps and a small target. On a grid of 5e-6 (1/400 of that error) nothing is below it; what our own grid
+            // may add is about 2e-4 max(1, epsilon) in epsilon (docs/proofs/pld.md, section 6), at most 1.2e-4 of the multiplier here.
+            #expect(multiplier <= row.sigma * (1 + 1e-4), "\(row) \(multiplier)")
+            #expect(multiplier >= row.sigma_fine * (1 - 2e-6), "\(row) \(multiplier)")
+            #expect(multiplier <= row.sigma_fine * (1 + 1.5e-4), "\(row) \(multiplier)")
         }
     }
 }

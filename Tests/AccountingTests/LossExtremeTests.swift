@@ -111,7 +111,7 @@ import Testing
     @Test func rareClientsWithLittleNoise() throws {
         let inner = PrivacyEvent.gaussian(noiseMultiplier: 0.02)
         var last = 0.0
-        for rate in [5e-324, 1e-250, 1e-100, 1e-10, 1] {
+        for rate in [Double.leastNonzeroMagnitude, 1e-250, 1e-100, 1e-10, 1] {
             let event = PrivacyEvent.clientsThenExamples(clientRate: rate, exampleRate: 1, event: inner)
             let divergence = try RenyiCurve(event).divergences[0]
             #expect(divergence >= last && divergence.isFinite)
