@@ -229,6 +229,9 @@ extension ProductArithmetic {
         }
     }
 
+    /// Whether the processor's dot products compute it.
+    package var usesHardware: Bool { path == .dots }
+
     /// Whether subnormal operands, sums and results are zeros.
     package var flushesSubnormals: Bool { precision == .bf16 && accumulation == .fp32 }
 

@@ -68,6 +68,16 @@ package struct RowProduct: Hashable, Sendable {
     }
 }
 
+extension RightOperand {
+    /// This operand as several products of an arithmetic read it best, in the scratch where it must be changed for that; the
+    /// scratch has `scratchCount` floats of a row product of this size.
+    package func prepared(in scratch: Buffer<Float>, _ arithmetic: ProductArithmetic) -> RightOperand {
+        guard form == .floats, arithmetic.path != .floats else { return self }
+        return RowProduct(inner: inner, columns: columns, isTransposed: false)
+            .prepare(view, scratch: scratch, scratchOffset: 0, arithmetic: arithmetic)
+    }
+}
+
 /// A right operand of a row product, as it is stored and as it is multiplied: made once, multiplied often.
 package struct PreparedOperand: Sendable {
     private let product: RowProduct

@@ -106,12 +106,18 @@ package final class NetworkExecution {
             var chains: [TileChain] = []
             if case .backwardThrough(let node) = action {
                 let convolutionOffset = network.startsChain(node) ? network.nodes[node].parameterOffset : nil
+                let pooling = network.pooling(ofChain: node) ?? node
+                let sharesScratch = [pooling, pooling - 1].allSatisfy {
+                    let operation = network.nodes[$0].operation
+                    return operation.scratchCount(capacity: 1, arithmetic: numerics.arithmetic) == 0
+                }
                 chains = (0..<capacity).map {
                     TileChain(
                         tile,
                         example: $0,
                         passing: values + scratchCount,
-                        convolutionOffset: convolutionOffset
+                        convolutionOffset: convolutionOffset,
+                        sharesScratch: sharesScratch
                     )
                 }
             }

@@ -111,7 +111,8 @@ package protocol Operation: Sendable {
     /// Whether output and input, and their gradients, may be one place.
     var worksInPlace: Bool { get }
     /// Whether `backward` of one example after another takes no longer than of all at once, and reads nothing but the
-    /// output's gradient and the parameters.
+    /// output's gradient and the parameters. It then may leave what it makes of the parameters in the scratch
+    /// (``Tile/reusesPreparation``).
     var goesBackSingly: Bool { get }
     /// Floats of scratch for a tile of `capacity` examples.
     func scratchCount(capacity: Int, arithmetic: ProductArithmetic) -> Int

@@ -69,6 +69,9 @@ package final class Tile {
     package let isTraining: Bool
     /// How the operation's products are computed.
     package let arithmetic: ProductArithmetic
+    /// Whether what `backward` made of the parameters alone for the tile before is still in the scratch: for an operation
+    /// that goes back singly, example after example.
+    package var reusesPreparation = false
     /// Examples in use.
     package var examples: Int
 

@@ -15,7 +15,8 @@ final class TileChain {
     ///   - example: the row.
     ///   - passing: where in the scratch gradients are on their way, ``passingCount(_:_:)`` floats.
     ///   - convolutionOffset: where the convolution's parameters begin.
-    init(_ tile: Tile, example: Int, passing: Int, convolutionOffset: Int?) {
+    ///   - sharesScratch: whether pooling and activation leave the convolution's scratch alone.
+    init(_ tile: Tile, example: Int, passing: Int, convolutionOffset: Int?, sharesScratch: Bool) {
         func place(_ offset: Int, like value: TileValue) -> TileValue {
             TileValue(buffer: tile.scratch, offset: offset, count: value.count, capacity: 1)
         }
@@ -39,6 +40,7 @@ final class TileChain {
             convolution.inputs = [pooling.output]
             convolution.inputGradients = [pooled]
             convolution.parameterOffset = convolutionOffset
+            convolution.reusesPreparation = sharesScratch && example > 0
             self.convolution = convolution
             pooling.outputGradient = pooled
         } else {

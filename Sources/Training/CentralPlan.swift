@@ -42,6 +42,8 @@ package struct CentralConfiguration: Sendable {
     package var rule: ClipRule
     /// What the network computes with.
     package var numerics: Numerics
+    /// The most that errors of operands in fewer bits may add (``ClippingPlan/Options/inflationLimit``).
+    package var inflationLimit = ClippingPlan.Options().inflationLimit
 
     package init(
         network: Network,
@@ -189,6 +191,7 @@ private struct Sizes {
         var options = ClippingPlan.Options()
         options.rule = configuration.rule
         options.numerics = configuration.numerics
+        options.inflationLimit = configuration.inflationLimit
         options.noiseRoom = noiseRoom
         grid = try CertifiedGrid(
             clip: configuration.clip,

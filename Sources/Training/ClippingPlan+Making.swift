@@ -70,7 +70,7 @@ extension ClippingPlan {
                 inflation: 1,
                 derivation: "integer clipping, exact for every input: docs/proofs/integer-clip.md",
                 // The bound needs none of it; that an example is the same vector in every tile does.
-                environment: Processor.description
+                environment: Self.environment(options)
             )
             return
         }
@@ -85,7 +85,7 @@ extension ClippingPlan {
             let certificate = terms.certificate(
                 clip: clip,
                 method: method.rawValue,
-                environment: Processor.description
+                environment: Self.environment(options)
             )
         else {
             throw .notCertified(
@@ -93,9 +93,32 @@ extension ClippingPlan {
                 reason: "rounding errors exceed the clip norm on this grid; use per-example or a smaller physical batch"
             )
         }
+        guard options.numerics.arithmetic.precision == .fp32 || certificate.inflation <= options.inflationLimit else {
+            throw .notCertified(
+                method: "\(method.rawValue) in \(options.numerics.arithmetic.precision.rawValue)",
+                reason:
+                    "rounding errors raise the sensitivity by a factor of \(certificate.inflation), above the limit of "
+                    + "\(options.inflationLimit); use auto, exact or per-example, or raise the limit"
+            )
+        }
         self.clip = clip
         self.certificate = certificate
         width = terms.width(examples: examples + options.noiseRoom, bound: certificate.bound)
+    }
+
+    /// What the numbers are computed by: the matrix library, the processor, and how products are rounded.
+    private static func environment(_ options: Options) -> String {
+        let arithmetic = options.numerics.arithmetic
+        var parts = [Processor.description]
+        if arithmetic.precision != .fp32 {
+            let way = arithmetic.rounding == .truncated ? "truncated" : "rounded to nearest"
+            parts.append("operands \(way) to \(arithmetic.precision.rawValue.uppercased())")
+        }
+        if arithmetic.usesHardware { parts.append("BF16 dot products") }
+        if arithmetic.accumulation == .fp64 { parts.append("sums in FP64") }
+        if let storage = options.numerics.storage { parts.append("stored in \(storage.rawValue.uppercased())") }
+        if options.numerics.lossScale != 1 { parts.append("loss times \(Int(options.numerics.lossScale))") }
+        return parts.joined(separator: ", ")
     }
 
     /// Whether 32 bits hold any sum of so many examples and its noise, errors of leaves included.

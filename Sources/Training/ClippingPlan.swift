@@ -48,6 +48,8 @@ package struct ClippingPlan: Sendable {
         package var recomputes = false
         /// The most that errors may add to the sensitivity, as a factor.
         package var largestInflation = 1.01
+        /// The most that errors of operands in fewer bits may add in a method that was asked for by name, before it is refused.
+        package var inflationLimit = 1.1
         /// What noise may add to a coordinate of a sum, in bounds: by default sixteen standard deviations at a noise
         /// multiplier of 4. Beyond the integers' width a sum wraps around, which costs utility and no privacy.
         package var noiseRoom = 64
@@ -126,6 +128,11 @@ extension ClippingPlan.Weight {
     /// How many rounded numbers stand for one clipped error in the sum of a leaf.
     func errorTerms(_ arithmetic: ProductArithmetic) -> Int {
         LeafLayer.errorTerms(arithmetic, massCap: massCap)
+    }
+
+    /// Whether inputs are worth preparing before they are multiplied: where several products read them.
+    func preparesInputs(_ arithmetic: ProductArithmetic) -> Bool {
+        arithmetic.precision != .fp32 && (shape.partRows < shape.rows || errorTerms(arithmetic) == 2)
     }
 
     /// 2T²: what an example's norm by Gram matrices takes.

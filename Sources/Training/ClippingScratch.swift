@@ -16,6 +16,8 @@ final class ClippingScratch {
     let scaledErrors: Buffer<Float>
     /// What rounding takes from them, where it is added too.
     let residual: Buffer<Float>
+    /// Inputs as they are multiplied, where several products read them.
+    let prepared: Buffer<Float>
     /// Rounded operands of one example, or rounded inputs of some.
     let rounded: Buffer<Float>
     let gram: GramNorm?
@@ -39,6 +41,7 @@ final class ClippingScratch {
         partial = Buffer(count: sizes.partial)
         scaledErrors = Buffer(count: sizes.errors)
         residual = Buffer(count: sizes.residual)
+        prepared = Buffer(count: sizes.prepared)
         rounded = Buffer(count: sizes.rounded)
         gram = sizes.usesGram ? GramNorm() : nil
         capacity = plan.capacity
@@ -53,7 +56,8 @@ final class ClippingScratch {
         let sizes = Self.sizes(plan)
         let gradients = sizes.gradient + plan.keptCount * plan.capacity
         let sums = plan.schedule == .recomputed ? plan.capacity * plan.network.nodes.count : 0
-        return (gradients + sizes.partial + sizes.errors + sizes.residual + sizes.rounded + plan.capacity)
+        return
+            (gradients + sizes.partial + sizes.errors + sizes.residual + sizes.prepared + sizes.rounded + plan.capacity)
             * MemoryLayout<Float>.stride
             + (plan.capacity * (1 + plan.leafWeights) + sums) * MemoryLayout<Double>.stride
             + (sizes.usesGram ? GramNorm.plannedBytes : 0)
@@ -64,6 +68,7 @@ final class ClippingScratch {
         var partial = 0
         var errors = 0
         var residual = 0
+        var prepared = 0
         var rounded = 0
         var usesGram = false
     }
@@ -79,10 +84,17 @@ final class ClippingScratch {
         for weight in plan.weights where plan.nodePaths[weight.node] == .byWeight {
             let shape = weight.shape
             sizes.partial = max(sizes.partial, shape.partRows * shape.columns)
+            func prepare(places: Int) {
+                guard weight.preparesInputs(arithmetic) else { return }
+                let product = RowProduct(inner: places, columns: shape.columns, isTransposed: false)
+                sizes.prepared = max(sizes.prepared, product.scratchCount)
+            }
+            prepare(places: shape.places)
             guard let capacity = weight.leafCapacity else { continue }
             let operation = plan.network.nodes[weight.node].operation
             let step = operation.operandExamples(weight.product, capacity: plan.capacity)
             let places = min(step, capacity) * shape.places
+            prepare(places: places)
             if !plan.scalesInPlace(weight) { sizes.errors = max(sizes.errors, places * shape.rows) }
             if capacity > step { sizes.partial = max(sizes.partial, shape.rows * shape.columns) }
             guard arithmetic.precision != .fp32 else { continue }

@@ -104,17 +104,23 @@ extension GradientWorker {
         _ body: (Int, Span<Float>) -> Void
     ) {
         let shape = weight.shape
+        let inputs = shape.partRows < shape.rows ? prepared(operands.right) : operands.right
         for start in stride(from: 0, to: shape.rows, by: shape.partRows) {
             let rows = start..<min(shape.rows, start + shape.partRows)
             let target = MatrixView(scratch.partial, rows: rows.count, columns: shape.columns)
             FixedOrderProduct.multiply(
                 operands.errors.columns(rows).transposed,
-                operands.right,
+                inputs,
                 into: target,
-                arithmetic: plan.options.numerics.arithmetic
+                arithmetic: arithmetic
             )
             scratch.partial.read(0..<rows.count * shape.columns) { body(rows.lowerBound * shape.columns, $0) }
         }
+    }
+
+    /// Inputs that several products read, as they are multiplied.
+    private func prepared(_ inputs: RightOperand) -> RightOperand {
+        inputs.prepared(in: scratch.prepared, arithmetic)
     }
 
     /// Adds a node's clipped gradients to the sum.
@@ -232,6 +238,8 @@ extension GradientWorker {
             let rounded = MatrixView(scratch.rounded, rows: operands.inputs.rows, columns: operands.inputs.columns)
             rounded.assignRounded(operands.inputs, arithmetic)
             inputs = RightOperand(rounded, isRounded: true)
+        } else if weight.preparesInputs(arithmetic) {
+            inputs = prepared(inputs)
         }
         var residual: MatrixView?
         if weight.errorTerms(arithmetic) == 2 {

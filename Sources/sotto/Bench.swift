@@ -54,7 +54,8 @@ struct Bench: ParsableCommand {
             memoryLimit: resources.memoryLimit?.bytes,
             physicalBatch: resources.physicalBatch,
             capsMass: !uncapped,
-            numerics: numbers.numerics()
+            numerics: numbers.numerics(),
+            inflationLimit: numbers.largestInflation
         )
         bench.warmUp()
         var times: [Double] = []

@@ -39,12 +39,20 @@ struct NumericsOptions: ParsableArguments {
     )
     var lossScale: String?
 
+    @Option(
+        help: "The most that rounding in fewer bits may raise the sensitivity, as a factor, before a method is refused."
+    )
+    var largestInflation = 1.1
+
     @Flag(help: "Do not use the processor's BF16 dot products; the results are the same.")
     var emulated = false
 
     func validate() throws {
         guard rounding == .nearest || precision == .tf32 else {
             throw ValidationError("--rounding truncated: only with --precision tf32")
+        }
+        guard largestInflation > 1, largestInflation <= 100 else {
+            throw ValidationError("--largest-inflation \(largestInflation): above 1, at most 100")
         }
         _ = try scale()
     }

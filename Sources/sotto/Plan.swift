@@ -60,6 +60,7 @@ struct Plan: ParsableCommand {
         )
         request.physicalBatch = resources.physicalBatch
         request.options.numerics = try numbers.numerics()
+        request.options.inflationLimit = numbers.largestInflation
         let plan = try MemoryPlan(request, limit: resources.memoryLimit?.bytes)
         let report = Report(
             model: network.name,

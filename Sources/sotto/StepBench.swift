@@ -41,7 +41,8 @@ final class StepBench {
         memoryLimit: Int?,
         physicalBatch: Int?,
         capsMass: Bool,
-        numerics: Numerics
+        numerics: Numerics,
+        inflationLimit: Double
     ) throws {
         self.network = network
         self.batch = batch
@@ -59,6 +60,7 @@ final class StepBench {
         )
         request.options.capsMass = capsMass
         request.options.numerics = numerics
+        request.options.inflationLimit = inflationLimit
         request.physicalBatch = physicalBatch
         request.evaluates = false
         request.drawsNoise = clipping != .none

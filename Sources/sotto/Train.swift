@@ -118,7 +118,7 @@ struct Train: ParsableCommand {
     }
 
     private func configuration(_ network: Network) throws -> CentralConfiguration {
-        CentralConfiguration(
+        var configuration = CentralConfiguration(
             network: network,
             clip: clip,
             noise: noiseMultiplier.map { .multiplier($0) } ?? .epsilon(epsilon ?? 0),
@@ -136,5 +136,7 @@ struct Train: ParsableCommand {
             rule: factor,
             numerics: try numbers.numerics()
         )
+        configuration.inflationLimit = numbers.largestInflation
+        return configuration
     }
 }

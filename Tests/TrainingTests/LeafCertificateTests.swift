@@ -19,6 +19,16 @@ import Training
             let productTerms: Int
             let gramTerms: Int
             let norm: String?
+            let precision: String?
+            let double: Bool?
+
+            var arithmetic: ProductArithmetic {
+                ProductArithmetic(
+                    Precision(rawValue: precision?.replacing("-truncated", with: "") ?? "fp32") ?? .fp32,
+                    rounding: precision == "tf32-truncated" ? .truncated : .nearest,
+                    accumulation: double == true ? .fp64 : .fp32
+                )
+            }
         }
         struct Case: Decodable {
             let exactCoordinates: Int
@@ -41,7 +51,8 @@ import Training
                             massCap: $0.massCap,
                             productTerms: $0.productTerms,
                             gramTerms: $0.gramTerms,
-                            norm: $0.norm.map { $0 == "gram" ? .gram : .instantiated }
+                            norm: $0.norm.map { $0 == "gram" ? .gram : .instantiated },
+                            arithmetic: $0.arithmetic
                         )
                     },
                     capacities: layers.map(\.capacity),

@@ -16,7 +16,7 @@ import Training
     /// What the example in question holds.
     private enum Special: CaseIterable {
         case ordinary, large, notANumber, oneNotANumber, infinite, oneInfinite, huge, greatest, zero, subnormal,
-            duplicate
+            duplicate, overflowing, tiny, cancelling
 
         func values(_ one: RandomNetwork) -> [Float] {
             let ordinary = one.example(seed: 999)
@@ -37,6 +37,11 @@ import Training
             case .zero: return ordinary.map { _ in 0 }
             case .subnormal: return ordinary.map { $0 * 0x1p-140 }
             case .duplicate: return one.example(seed: 0)
+            // Beyond the largest numbers of FP16 and of BF16 when rounded, and below their least.
+            case .overflowing: return ordinary.indices.map { $0 % 2 == 0 ? 65_520 : $0 % 3 == 0 ? 0x1.FFp127 : 1 }
+            case .tiny: return ordinary.indices.map { ordinary[$0] * ($0 % 2 == 0 ? 0x1p-24 : 0x1p-126) }
+            // Neighbouring places nearly cancel, with terms that rounding tells apart.
+            case .cancelling: return ordinary.indices.map { ($0 % 2 == 0 ? 3e4 : -3e4) * (1 + ordinary[$0 / 2] / 500) }
             }
         }
     }
@@ -85,13 +90,27 @@ import Training
 
     @Test(arguments: certified, 0..<16 as Range<UInt64>)
     func oneExampleStaysWithinTheCertificate(method: ClippingMethod, seed: UInt64) throws {
+        try expectCertificateHolds(method, seed: seed, .single)
+    }
+
+    /// The same for all numbers that products are rounded to.
+    @Test(arguments: certified, LowPrecision.all)
+    func oneExampleStaysWithinTheCertificateInFewerBits(method: ClippingMethod, numerics: Numerics) throws {
+        for seed in 0..<(LongTests.isOn ? 24 : 6) as Range<UInt64> {
+            try expectCertificateHolds(method, seed: seed, numerics)
+        }
+    }
+
+    private func expectCertificateHolds(_ method: ClippingMethod, seed: UInt64, _ numerics: Numerics) throws {
         let one = try RandomNetwork(seed: seed)
         let clip = [0.05, 0.4, 3][Int(seed / 4) % 3]
         var options = ClippingPlan.Options()
         options.keepsBound = seed % 3 == 0
         options.rule = seed % 5 == 0 ? .automatic : .abadi
+        options.numerics = numerics
+        options.inflationLimit = .infinity
         // Whose sums fit 32 bits, and whose do not.
-        for examples in [64, 1 << 40] {
+        for examples in numerics == .single ? [64, 1 << 40] : [64] {
             let plan = try ClippingPlan(
                 method,
                 network: one.network,
@@ -183,8 +202,8 @@ import Training
     }
 
     /// Places whose terms cancel: a gradient of norm 0 made of terms of 1e9, in which the sums of others drown.
-    @Test(arguments: [ClippingMethod.ghost, .bookKeeping])
-    func withoutTheMassCapCancellingTermsAreSeen(method: ClippingMethod) throws {
+    @Test(arguments: [ClippingMethod.ghost, .bookKeeping], [.single] + LowPrecision.all)
+    func withoutTheMassCapCancellingTermsAreSeen(method: ClippingMethod, numerics: Numerics) throws {
         let network = try Network(
             name: "places",
             input: Shape([2, 4]),
@@ -201,6 +220,8 @@ import Training
         func distance(capped: Bool) throws -> (squared: Int128, bound: Int64?) {
             var options = ClippingPlan.Options()
             options.capsMass = capped
+            options.numerics = numerics
+            options.inflationLimit = .infinity
             let grid = try CertifiedGrid(clip: 1, dimension: network.parameterCount)
             let plan = try ClippingPlan(method, network: network, grid: grid, options: options, capacity: 32)
             #expect((plan.certificate == nil) == !capped)
@@ -216,6 +237,8 @@ import Training
         let capped = try distance(capped: true)
         let bound = Int128(try #require(capped.bound))
         #expect(capped.squared <= bound * bound)
+        // In FP16 these terms are infinite and contribute nothing, and sums in Float64 lose nothing.
+        guard numerics.arithmetic.precision != .fp16, numerics.arithmetic.accumulation == .fp32 else { return }
         #expect(try distance(capped: false).squared > bound * bound)
     }
 }

@@ -57,6 +57,37 @@ import Training
         #expect(expected?.contains { $0 != 0 } == true)
     }
 
+    /// In fewer bits: the same integers with one worker and two, and in BF16 with and without dot products.
+    @Test(arguments: NeighbourTests.certified, 0..<4 as Range<UInt64>)
+    func inFewerBits(method: ClippingMethod, seed: UInt64) throws {
+        let one = try RandomNetwork(seed: seed)
+        let grid = try CertifiedGrid(clip: 0.7, dimension: one.network.parameterCount)
+        let examples = one.examples(Self.count)
+        func integers(_ numerics: Numerics, workers: Int) throws -> [Int64] {
+            var options = ClippingPlan.Options()
+            options.numerics = numerics
+            options.inflationLimit = .infinity
+            let plan = try ClippingPlan(method, network: one.network, grid: grid, options: options, capacity: 5)
+            let order = Array(0..<Self.count)
+            return Self.integers(plan, Buffer(one.parameters), examples, order: order, workers: workers)
+        }
+        var different: Set<[Int64]> = []
+        for numerics in LowPrecision.all {
+            let found = try integers(numerics, workers: 1)
+            #expect(try integers(numerics, workers: 2) == found, "\(numerics)")
+            different.insert(found)
+        }
+        // TF32, truncated or not, BF16 and floats differ; FP16 from TF32 in its range only, and sums in Float64 by less than
+        // the grid.
+        #expect(different.count >= 4)
+        let dots = try integers(Numerics(arithmetic: ProductArithmetic(.bf16)), workers: 1)
+        let emulated = try integers(
+            Numerics(arithmetic: ProductArithmetic(.bf16, usesDotProducts: false)),
+            workers: 2
+        )
+        #expect(dots == emulated)
+    }
+
     /// The same for every kind of layer, dropout's masks among them.
     @Test(arguments: [ClippingMethod.perExample, .exact], 0..<16 as Range<UInt64>)
     func everyKindOfLayer(method: ClippingMethod, seed: UInt64) throws {

@@ -223,7 +223,7 @@ struct ConvolutionProducts: Sendable {
         if !window.isIdentity {
             result.buffer.write(result.range(0..<tile.examples)) { Elementwise.clear(&$0) }
         }
-        prepare(weight, for: backwardProduct, tile)
+        if !tile.reusesPreparation { prepare(weight, for: backwardProduct, tile) }
         forEachBlock(tile) { examples, positions in
             for group in 0..<groups {
                 let count = positions.count * window.patchCount

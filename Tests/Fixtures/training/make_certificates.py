@@ -33,7 +33,7 @@ def gram_error(l):
 def instantiated_error(l):
     size = l["outputs"] * l["inputs"]
     square = (1 + gamma(l["places"], U)) ** 2 * (1 + gamma(l["groups"] * size, V)) - 1
-    return square + sqrt(mpf(size)) * mpf(2) ** -52
+    return square + sqrt(mpf(size)) * mpf(2) ** (-50 if flushes(l) else -52)
 
 
 def norm_error(l):
@@ -41,11 +41,42 @@ def norm_error(l):
             None: lambda l: max(gram_error(l), instantiated_error(l))}[l["norm"]](l)
 
 
+# Section 10 of the page: what operands are rounded to.
+
+UNITS = {"fp32": 0, "tf32": 11, "tf32-truncated": 10, "bf16": 8, "fp16": 11}
+
+
+def precision(l):
+    return l.get("precision", "fp32")
+
+
+def roundoff(l):
+    return mpf(0) if precision(l) == "fp32" else mpf(2) ** -UNITS[precision(l)]
+
+
+def numbers(l):
+    """How many rounded numbers stand for one clipped error."""
+    return 1 if precision(l) == "fp32" or l["massCap"] <= 2 else 2
+
+
+def flushes(l):
+    return precision(l) == "bf16"
+
+
+def operand_error(l):
+    return (1 + U) * (1 + roundoff(l) ** numbers(l)) - 1
+
+
 def accumulation(l):
-    p, terms = l["capacity"], l["capacity"] * l["places"]
+    s = numbers(l)
+    p, terms = l["capacity"], s * l["capacity"] * l["places"]
     b = l["productTerms"]
-    parts = -(-terms // b) + p - 1
-    return (2 * p + 1) * gamma(min(terms, min(terms, b) + parts - 1) + 2, U) * (1 + U)
+    parts = -(-terms // b) + s * p - 1
+    if l.get("double"):
+        error = (1 + gamma(terms + s * p + 2, V)) * (1 + gamma(s * p + 1, U)) - 1
+    else:
+        error = gamma(min(terms, min(terms, b) + parts - 1) + 2, U)
+    return (2 * p + 1) * error * (1 + U) * (1 + roundoff(l)) ** numbers(l)
 
 
 def norm(layers, values, squared_norm):
@@ -62,13 +93,15 @@ def terms(case):
     layers, k = case["layers"], case["gridExponent"]
     squared = 1 + U + sum(norm_error(l) * mpf(l["massCap"]) ** 2 for l in layers)
     alpha = [accumulation(l) for l in layers]
-    tiny = sqrt(sum((mpf(2) ** -42 * sqrt(mpf(l["outputs"])) * l["massCap"] * (1 + a)) ** 2
-                    for l, a in zip(layers, alpha)))
-    slope = sqrt(squared) * (1 + U) + norm(layers, [U] * len(layers), squared) + norm(layers, alpha, squared) + tiny
+    tiny = sqrt(sum((mpf(2) ** (-42 if precision(l) == "fp32" else -29) * sqrt(mpf(l["outputs"])) * l["massCap"] * (1 + a))
+                    ** 2 for l, a in zip(layers, alpha)))
+    eta = [operand_error(l) for l in layers]
+    slope = sqrt(squared) * (1 + U) + norm(layers, eta, squared) + norm(layers, alpha, squared) + tiny
     size = [l["groups"] * l["outputs"] * l["inputs"] for l in layers]
     offset = sqrt(mpf(case["exactCoordinates"]) / 4 + sum(mpf(9) / 4 * d for d in size))
-    offset += mpf(2) ** (k - 149) * sqrt(
-        sum(d * mpf((2 * l["capacity"] + 1) * l["places"]) ** 2 for d, l in zip(size, layers)))
+    offset += mpf(2) ** k * sqrt(sum(
+        d * (numbers(l) * (2 * l["capacity"] + 1) * l["places"] * mpf(2) ** (-124 if flushes(l) else -149)) ** 2
+        for d, l in zip(size, layers)))
     return slope, offset
 
 
@@ -106,6 +139,10 @@ def main():
                   cap=random.choice([None, None, None, 1, 4, 2.5]), product=random.choice([None, 1, 32, 128, 1000]),
                   gram=random.choice([1, 32, 64, 128, 4096]), norm=random.choice([None, "gram", "instantiated"]))
             for _ in range(count)]))
+    other = random.Random(3)
+    for exact, layers in [shape for shape in shapes[3:8] for _ in range(6)]:
+        kind, double = other.choice(list(UNITS)[1:]), other.choice([False, False, True])
+        shapes.append((exact, [dict(l, precision=kind, double=double) for l in layers]))
     cases = []
     for exact, layers in shapes:
         dimension = exact + sum(l["groups"] * l["outputs"] * l["inputs"] for l in layers)
