@@ -27,7 +27,7 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The private data: digits, idx:DIR, or a part of them, for example digits:3/8.",
+            "The private data: digits, idx:DIR, cifar10:DIR, or a part of them, for example digits:3/8.",
             valueName: "kind:path"
         )
     )

@@ -10,6 +10,12 @@ package enum DatasetError: Error, Hashable, CustomStringConvertible {
     case unreadable(file: String, reason: String)
     /// Neither the plain file nor the compressed one is there.
     case missing(file: String)
+    /// A batch of CIFAR-10 is not there.
+    case missingBatch(file: String)
+    /// A file of whole records ends within one, or holds none.
+    case partialRecord(file: String, found: Int, record: Int)
+    /// A file is compressed where a plain one is needed.
+    case compressed(file: String)
     /// The first four bytes are not those of the format.
     case wrongMagic(file: String, found: UInt32, expected: UInt32)
     /// A dimension of the header outside the limit.
@@ -32,9 +38,15 @@ package enum DatasetError: Error, Hashable, CustomStringConvertible {
         case .badPart(let text, let limit):
             return "data part \"\(text)\": not K/N with 1 <= K <= N <= \(limit), the number of training examples"
         case .unreadable(let file, let reason):
-            return "\(file): cannot be read (\(reason)); an IDX file, plain or gzip, would be right"
+            return "\(file): cannot be read (\(reason)); a regular file, plain or whole gzip, would be right"
         case .missing(let file):
             return "\(file): no such file, nor \(file).gz; the four files of MNIST by their usual names would be right"
+        case .missingBatch(let file):
+            return "\(file): no such file; data_batch_1.bin, further ones and test_batch.bin of CIFAR-10 would be right"
+        case .partialRecord(let file, let found, let record):
+            return "\(file): has \(found) bytes; a multiple of \(record), a byte of label and one image, would be right"
+        case .compressed(let file):
+            return "\(file): is compressed; the plain file, as gunzip leaves it, would be right"
         case .wrongMagic(let file, let found, let expected):
             return "\(file): starts with \(hexadecimal(found)); \(hexadecimal(expected)) would be right"
         case .dimensionOutOfRange(let file, let what, let found, let limit):

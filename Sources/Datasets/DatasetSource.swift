@@ -4,12 +4,13 @@
 ///
 /// * `digits`: the UCI optical digits, shipped in the package (``Digits``); public.
 /// * `idx:DIR`: MNIST and its kin (``IDX``); private unless declared public.
-/// * `digits:K/N`, `idx:DIR:K/N`: training examples `K-1, K-1+N, K-1+2N, ...`; the test set stays whole.
+/// * `cifar10:DIR`: the binary version of CIFAR-10 (``CIFAR10``); private unless declared public.
+/// * `digits:K/N`, `idx:DIR:K/N`, `cifar10:DIR:K/N`: training examples `K-1, K-1+N, K-1+2N, ...`; the test set stays whole.
 ///
 /// A directory whose own name ends in `:K/N` cannot be named, since the last such ending is the part.
 package enum DatasetSource {
     /// The forms of a specification, as errors and help list them.
-    package static let forms = ["digits", "idx:DIR", "digits:K/N", "idx:DIR:K/N"]
+    package static let forms = ["digits", "idx:DIR", "cifar10:DIR", "digits:K/N", "idx:DIR:K/N", "cifar10:DIR:K/N"]
 
     /// Reads the data set that a specification names.
     ///
@@ -20,6 +21,7 @@ package enum DatasetSource {
         switch parsed.kind {
         case .digits: whole = Digits.load()
         case .idx(let directory): whole = try IDX.load(directory: directory)
+        case .cifar10(let directory): whole = try CIFAR10.load(directory: directory)
         }
         guard let part = parsed.part else { return whole }
         return (try part.cut(from: whole.train, specification: specification), whole.test)
@@ -32,6 +34,7 @@ package enum DatasetSource {
         switch parsed.kind {
         case .digits: return Digits.plannedBytes
         case .idx(let directory): return try IDX.plannedBytes(directory: directory)
+        case .cifar10(let directory): return try CIFAR10.plannedBytes(directory: directory)
         }
     }
 }
@@ -41,6 +44,7 @@ struct ParsedSpecification {
     enum Kind {
         case digits
         case idx(directory: String)
+        case cifar10(directory: String)
     }
 
     var kind: Kind
@@ -56,6 +60,7 @@ struct ParsedSpecification {
         switch (fields.first, fields.count) {
         case ("digits", 1): kind = .digits
         case ("idx", 2...) where !path.isEmpty: kind = .idx(directory: path)
+        case ("cifar10", 2...) where !path.isEmpty: kind = .cifar10(directory: path)
         default: throw .unknownSpecification(text)
         }
     }

@@ -19,6 +19,8 @@ struct GzipFile: ~Copyable {
     /// An upper bound on the bytes that can come out: the file's size, times the best ratio of deflate (1,032 to 1)
     /// where it is compressed.
     let largestContent: Int
+    /// Whether the file is compressed.
+    let isCompressed: Bool
 
     /// The best ratio deflate can reach (zlib's technical notes: 1030.3 to 1), rounded up.
     private static let deflateRatio = 1032
@@ -39,8 +41,8 @@ struct GzipFile: ~Copyable {
         self.path = path
         unsafe self.handle = handle
         let size = Int(status.st_size)
-        largestContent =
-            unsafe gzdirect(handle) != 0 ? size : size.multipliedReportingOverflow(by: Self.deflateRatio).partialValue
+        isCompressed = unsafe gzdirect(handle) == 0
+        largestContent = isCompressed ? size.multipliedReportingOverflow(by: Self.deflateRatio).partialValue : size
     }
 
     deinit {

@@ -6,7 +6,7 @@ public struct ParticipantConfiguration: Sendable {
     public var server: ServerAddress
     /// The invite; needed once, before the first run with this state folder.
     public var invite: String?
-    /// The private data, for example `digits:3/8` or `idx:DIR`.
+    /// The private data, for example `digits:3/8`, `idx:DIR` or `cifar10:DIR`.
     public var data: String
     /// Folder for keys, ledger and unfinished rounds. One folder is one participant of one server.
     public var stateFolder: String
