@@ -17,6 +17,9 @@ extension Sotto_V1_Plan {
         model.classes = UInt32(plan.model.classes)
         model.parameters = UInt64(plan.model.parameters)
         model.initialisationSeed = plan.model.initialisationSeed
+        model.precision = Self.text(plan.model.numbers.precision)
+        model.storage = Self.text(plan.model.numbers.storage)
+        model.lossScaleExponent = UInt32(plan.model.numbers.lossScaleExponent)
         privacy.unit = "example"
         privacy.adjacency = "add-or-remove-one"
         privacy.samplingRate = plan.privacy.samplingRate
@@ -38,6 +41,12 @@ extension Sotto_V1_Plan {
         optimizer.normaliser = plan.optimizer.normaliser
         coding.ringBits = UInt32(plan.ringBits)
     }
+
+    /// Floats are written as nothing, so that a plan without these fields keeps its bytes and its hash.
+    private static let unsaid = "fp32"
+
+    private static func text(_ format: String) -> String { format == unsaid ? "" : format }
+    private static func format(_ text: String) -> String { text.isEmpty ? unsaid : text }
 
     /// The plan that these fields describe.
     ///
@@ -65,7 +74,12 @@ extension Sotto_V1_Plan {
                     inputShape: model.inputShape.map(Int.init),
                     classes: Int(model.classes),
                     parameters: parameters,
-                    initialisationSeed: model.initialisationSeed
+                    initialisationSeed: model.initialisationSeed,
+                    numbers: NumberTerms(
+                        precision: Self.format(model.precision),
+                        storage: Self.format(model.storage),
+                        lossScaleExponent: Int(model.lossScaleExponent)
+                    )
                 ),
                 privacy: PrivacyTerms(
                     samplingRate: privacy.samplingRate,

@@ -38,6 +38,25 @@ package enum PlanRules {
             "model",
             "has \(model.parameters) parameters, but 1 to 2^28 are supported"
         )
+        try check(model.numbers)
+    }
+
+    private static func check(_ numbers: NumberTerms) throws(PlanError) {
+        func check(_ value: String, of known: [String], field: String) throws(PlanError) {
+            let isShort = value.utf8.count <= 64
+            try require(
+                known.contains(value),
+                field,
+                "is \(isShort ? "'\(value)'" : "too long"), but must be \(known.joined(separator: ", "))"
+            )
+        }
+        try check(numbers.precision, of: NumberTerms.precisions, field: "model.precision")
+        try check(numbers.storage, of: NumberTerms.storages, field: "model.storage")
+        try require(
+            (0...24).contains(numbers.lossScaleExponent),
+            "model.loss-scale",
+            "is 2^\(numbers.lossScaleExponent), but must be a power of two from 1 to 2^24"
+        )
     }
 
     /// What a network may be built for.

@@ -49,8 +49,18 @@ package struct ModelTerms: Hashable, Sendable {
     package let parameters: Int
     /// Seed of the public initialisation.
     package let initialisationSeed: UInt64
+    /// What the devices and the server compute with.
+    package let numbers: NumberTerms
 
-    package init(preset: String, inputShape: [Int], classes: Int, parameters: Int, initialisationSeed: UInt64) {
+    package init(
+        preset: String,
+        inputShape: [Int],
+        classes: Int,
+        parameters: Int,
+        initialisationSeed: UInt64,
+        numbers: NumberTerms = .single
+    ) {
+        self.numbers = numbers
         self.preset = preset
         self.inputShape = inputShape
         self.classes = classes

@@ -27,6 +27,19 @@ struct PlanCodingTests {
         #expect(Sotto_V1_Plan(try Samples.plan()).wireBytes() == bytes)
     }
 
+    @Test("A plan says its numbers only where they are not floats, so that older plans keep their hash")
+    func numbers() throws {
+        let plain = Sotto_V1_Plan(try Samples.plan())
+        #expect(plain.model.precision.isEmpty && plain.model.storage.isEmpty && plain.model.lossScaleExponent == 0)
+        var said = plain
+        said.model.precision = "bf16"
+        said.model.storage = "fp16"
+        said.model.lossScaleExponent = 8
+        let numbers = try said.plan().model.numbers
+        #expect(numbers == NumberTerms(precision: "bf16", storage: "fp16", lossScaleExponent: 8))
+        #expect(Sotto_V1_Plan(try said.plan()) == said && said.wireBytes() != plain.wireBytes())
+    }
+
     /// One change of a valid message and a word of the refusal.
     struct Refusal: Sendable, CustomTestStringConvertible {
         let word: String
@@ -56,6 +69,10 @@ struct PlanCodingTests {
         Refusal("data.shape") { $0.model.inputShape = [.max] },
         Refusal("data.classes") { $0.model.classes = .max },
         Refusal("model") { $0.model.parameters = 0 },
+        Refusal("model.precision") { $0.model.precision = "fp8" },
+        Refusal("model.precision: is too long") { $0.model.precision = String(repeating: "f", count: 1000) },
+        Refusal("model.storage") { $0.model.storage = "tf32" },
+        Refusal("model.loss-scale") { $0.model.lossScaleExponent = 25 },
         Refusal("task.rounds") { $0.rounds.rounds = .max },
         Refusal("round.cohort") { $0.rounds.cohort = .max },
         Refusal("round.fewest-survivors") { $0.rounds.fewestSurvivors = .max },

@@ -63,7 +63,12 @@ enum Samples {
                     ? [256, 65_536] : (0..<number(1...8)).map { _ in number(1...8) },
                 classes: number(2...65_536),
                 parameters: number(1...1 << 28),
-                initialisationSeed: stream.next()
+                initialisationSeed: stream.next(),
+                numbers: NumberTerms(
+                    precision: NumberTerms.precisions[number(0...3)],
+                    storage: NumberTerms.storages[number(0...2)],
+                    lossScaleExponent: number(0...24)
+                )
             ),
             privacy: PrivacyTerms(
                 samplingRate: stream.uniform(below: 3) == 0 ? 1 : max(0x1p-32, stream.unitDouble()),

@@ -10,6 +10,9 @@ struct PlanDraft {
     var inputShape = [1, 8, 8]
     var classes = 10
     var parameters = 650
+    var precision = "fp32"
+    var storage = "fp32"
+    var lossScaleExponent = 0
     var samplingRate = 0.05
     var targetEpsilon = 4.0
     var delta = 1e-6
@@ -38,7 +41,8 @@ struct PlanDraft {
                 inputShape: inputShape,
                 classes: classes,
                 parameters: parameters,
-                initialisationSeed: 1
+                initialisationSeed: 1,
+                numbers: NumberTerms(precision: precision, storage: storage, lossScaleExponent: lossScaleExponent)
             ),
             privacy: PrivacyTerms(
                 samplingRate: samplingRate,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Rounds
 internal import TOML
 
 /// What an engineer decides for one task, from a TOML file.
@@ -12,6 +13,9 @@ internal import TOML
 ///
 /// [model]
 /// preset = "logistic"
+/// precision = "fp32"            # what operands of products are rounded to: fp32, tf32, bf16, fp16; may be left out
+/// storage = "fp32"              # what activations and gradients rest in: fp32, bf16, fp16; may be left out
+/// loss-scale = 1                # a power of two; may be left out: 1, or 256 with fp16
 ///
 /// [data]
 /// shape = [1, 8, 8]
@@ -43,6 +47,7 @@ package struct TaskConfiguration: Sendable {
     package var rounds: Int
     package var preset: String
     package var seed: UInt64
+    package var numbers: NumberTerms
     package var shape: [Int]
     package var classes: Int
     /// The declared number of examples of the whole population: public, it scales the mean gradient.
@@ -60,6 +65,29 @@ package struct TaskConfiguration: Sendable {
     package var optimizer: String
     package var learningRate: Double
     package var momentum: Double
+
+    /// A task of one round and one client that spends nothing yet: what a caller changes before it plans.
+    ///
+    /// - Parameters:
+    ///   - shape: of one example.
+    ///   - examples: of all clients together, declared public.
+    package init(name: String, preset: String, shape: [Int], classes: Int, examples: Int) {
+        self.name = name
+        population = name
+        rounds = 1
+        self.preset = preset
+        seed = 1
+        numbers = .single
+        self.shape = shape
+        self.classes = classes
+        self.examples = examples
+        evaluation = ""
+        (epsilon, delta, clip, clipping) = (1, 1e-6, 1, "per-example")
+        samplingRate = 1
+        (colluders, cohort, fewestSurvivors, deadlineSeconds) = (1, 1, 1, 60)
+        optimizer = "sgd"
+        (learningRate, momentum) = (1, 0)
+    }
 
     /// Reads a task file.
     ///
@@ -79,6 +107,18 @@ package struct TaskConfiguration: Sendable {
         let seed = try model.integer("seed", default: 1)
         guard seed >= 0 else { throw .input("\(path): [model] seed must be at least 0") }
         self.seed = UInt64(seed)
+        let precision = try model.string("precision", default: "fp32")
+        let storage = try model.string("storage", default: "fp32")
+        let usual = precision == "fp16" || storage == "fp16" ? 256 : 1
+        let lossScale = try model.integer("loss-scale", default: usual)
+        guard (1...1 << 24).contains(lossScale), lossScale.nonzeroBitCount == 1 else {
+            throw .input("\(path): [model] loss-scale is \(lossScale), but must be a power of two from 1 to 16777216")
+        }
+        numbers = NumberTerms(
+            precision: precision,
+            storage: storage,
+            lossScaleExponent: lossScale.trailingZeroBitCount
+        )
         try model.finish()
 
         var data = try file.section("data")

@@ -42,7 +42,8 @@ package enum TaskPlanner {
                     inputShape: task.shape,
                     classes: task.classes,
                     parameters: network.parameterCount,
-                    initialisationSeed: task.seed
+                    initialisationSeed: task.seed,
+                    numbers: task.numbers
                 ),
                 privacy: privacy,
                 rounds: rounds,

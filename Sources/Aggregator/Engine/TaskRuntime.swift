@@ -6,16 +6,17 @@ internal import Datasets
 internal import Kernels
 internal import Messages
 internal import Networks
-internal import Rounds
+package import Rounds
 internal import Store
 internal import Training
 internal import Updates
 
 /// A task that is being served: its plan, and what a model step needs. One model and a constant, whatever the cohort.
-final class TaskRuntime {
+package final class TaskRuntime {
     let plan: TaskPlan
     let planHash: [UInt8]
     let network: Network
+    let numerics: Numerics
     let ring: Ring
     let certificate: SensitivityCertificate
     /// From grid steps to the mean gradient.
@@ -25,16 +26,27 @@ final class TaskRuntime {
     private let pool: WorkerPool
     private let parameters: Buffer<Float>
 
-    init(_ record: TaskRecord, planBytes: [UInt8], workers: Int) throws {
-        plan = try Sotto_V1_Plan(wire: planBytes, what: "plan of task \(record.name)").plan()
-        planHash = record.planHash
-        guard SHA256.hash(planBytes) == planHash else {
+    convenience init(_ record: TaskRecord, planBytes: [UInt8], workers: Int) throws {
+        let plan = try Sotto_V1_Plan(wire: planBytes, what: "plan of task \(record.name)").plan()
+        guard SHA256.hash(planBytes) == record.planHash else {
             throw AggregatorError.failure("task \(record.name): its plan does not have its hash; restore the database")
         }
+        try self.init(plan, hash: record.planHash, evaluationData: record.evaluationData, workers: workers)
+    }
+
+    /// - Parameter evaluationData: declared public by naming it; empty for none.
+    package init(_ plan: TaskPlan, hash: [UInt8], evaluationData: String, workers: Int) throws {
+        self.plan = plan
+        planHash = hash
         network = try Network.preset(
             plan.model.preset,
             input: Shape(plan.model.inputShape),
             classes: plan.model.classes
+        )
+        numerics = try Numerics(
+            precision: plan.model.numbers.precision,
+            storage: plan.model.numbers.storage,
+            lossScaleExponent: plan.model.numbers.lossScaleExponent
         )
         ring = try Ring(bits: plan.ringBits)
         let grid = try CertifiedGrid(
@@ -45,6 +57,7 @@ final class TaskRuntime {
         )
         var options = ClippingPlan.Options()
         options.keepsBound = true
+        options.numerics = numerics
         certificate = try ClippingPlan(
             ClippingMethod.named(plan.privacy.clippingMethod),
             network: network,
@@ -52,7 +65,7 @@ final class TaskRuntime {
             options: options
         ).certified()
         gradientScale = grid.step / plan.optimizer.normaliser
-        evaluationData = record.evaluationData
+        self.evaluationData = evaluationData
         pool = WorkerPool(workers: workers)
         parameters = Buffer(count: network.parameterCount)
     }
@@ -63,17 +76,17 @@ final class TaskRuntime {
     }
 
     /// What a model step gives.
-    struct Step {
-        let model: [UInt8]
-        let modelHash: [UInt8]
-        let optimizerState: [UInt8]
+    package struct Step {
+        package let model: [UInt8]
+        package let modelHash: [UInt8]
+        package let optimizerState: [UInt8]
         let evaluation: Evaluation?
         /// Why there is none, where there should be one: a round is not lost because its evaluation data are.
         let evaluationTrouble: String?
     }
 
     /// Takes the model step for a round's sum.
-    func step(model: [UInt8], optimizerState: [UInt8], sum: [Int64]) throws -> Step {
+    package func step(model: [UInt8], optimizerState: [UInt8], sum: [Int64]) throws -> Step {
         let values = try network.parameters(safetensors: model)
         let optimizer = try MomentumSGD(
             dimension: network.parameterCount,
@@ -112,7 +125,9 @@ final class TaskRuntime {
             // An operator who names evaluation data in a task file declares them public.
             evaluation = try DatasetSource.load(evaluationData).test.declaredPublic()
         }
-        return try evaluation.map { try Evaluation(of: network, parameters: parameters, on: $0, pool: pool) }
+        return try evaluation.map {
+            try Evaluation(of: network, parameters: parameters, on: $0, pool: pool, numerics: numerics)
+        }
     }
 
     /// A charge for an attempt of this task.

@@ -116,6 +116,14 @@ package nonisolated struct Sotto_V1_Plan: @unchecked Sendable {
     /// Seed of the public initialisation; never of anything private.
     package var initialisationSeed: UInt64 = 0
 
+    /// What operands of products are rounded to, and what activations and gradients rest in. Absent for fp32.
+    package var precision: String = String()
+
+    package var storage: String = String()
+
+    /// Every example's loss is multiplied by two to this power before its gradient is computed.
+    package var lossScaleExponent: UInt32 = 0
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
     package init() {}
@@ -627,7 +635,7 @@ nonisolated extension Sotto_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension Sotto_V1_Plan.Model: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Sotto_V1_Plan.protoMessageName + ".Model"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}preset\0\u{3}input_shape\0\u{1}classes\0\u{1}parameters\0\u{3}initialisation_seed\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}preset\0\u{3}input_shape\0\u{1}classes\0\u{1}parameters\0\u{3}initialisation_seed\0\u{1}precision\0\u{1}storage\0\u{3}loss_scale_exponent\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -640,6 +648,9 @@ nonisolated extension Sotto_V1_Plan.Model: SwiftProtobuf.Message, SwiftProtobuf.
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.classes) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.parameters) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.initialisationSeed) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.precision) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.storage) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.lossScaleExponent) }()
       default: break
       }
     }
@@ -661,6 +672,15 @@ nonisolated extension Sotto_V1_Plan.Model: SwiftProtobuf.Message, SwiftProtobuf.
     if self.initialisationSeed != 0 {
       try visitor.visitSingularUInt64Field(value: self.initialisationSeed, fieldNumber: 5)
     }
+    if !self.precision.isEmpty {
+      try visitor.visitSingularStringField(value: self.precision, fieldNumber: 6)
+    }
+    if !self.storage.isEmpty {
+      try visitor.visitSingularStringField(value: self.storage, fieldNumber: 7)
+    }
+    if self.lossScaleExponent != 0 {
+      try visitor.visitSingularUInt32Field(value: self.lossScaleExponent, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -670,6 +690,9 @@ nonisolated extension Sotto_V1_Plan.Model: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.classes != rhs.classes {return false}
     if lhs.parameters != rhs.parameters {return false}
     if lhs.initialisationSeed != rhs.initialisationSeed {return false}
+    if lhs.precision != rhs.precision {return false}
+    if lhs.storage != rhs.storage {return false}
+    if lhs.lossScaleExponent != rhs.lossScaleExponent {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -17,6 +17,8 @@ package struct ReviewedPlan {
     package let planBytes: [UInt8]
     package let planHash: [UInt8]
     package let network: Network
+    /// What it computes with.
+    package let numerics: Numerics
     package let grid: CertifiedGrid
     package let clipping: ClippingPlan
     package let certificate: SensitivityCertificate
@@ -68,6 +70,11 @@ package struct ReviewedPlan {
                     "\(task): says \(plan.model.parameters) parameters; \(plan.model.preset) has \(network.parameterCount)"
                 )
             }
+            numerics = try Numerics(
+                precision: plan.model.numbers.precision,
+                storage: plan.model.numbers.storage,
+                lossScaleExponent: plan.model.numbers.lossScaleExponent
+            )
             grid = try CertifiedGrid(
                 clip: plan.privacy.clipNorm,
                 dimension: network.parameterCount,
@@ -76,6 +83,7 @@ package struct ReviewedPlan {
             )
             var options = ClippingPlan.Options()
             options.keepsBound = true
+            options.numerics = numerics
             clipping = try ClippingPlan(
                 ClippingMethod.named(plan.privacy.clippingMethod),
                 network: network,
