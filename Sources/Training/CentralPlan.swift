@@ -85,7 +85,7 @@ package struct CentralConfiguration: Sendable {
 /// Everything public about a central run, fixed before the first example is read: the sampling, the noise, what it will
 /// spend, and its memory.
 package struct CentralPlan: Sendable {
-    package let configuration: CentralConfiguration
+    package private(set) var configuration: CentralConfiguration
     /// N, declared public.
     package let examples: Int
     package let sampler: PoissonSampler
@@ -104,6 +104,13 @@ package struct CentralPlan: Sendable {
 
     /// What is planned for the accounting and the run, of which one is over before the other begins.
     package var plannedBytes: Int { max(memory.totalBytes, claim.accountingBytes) }
+
+    /// The same plan from other initial parameters, on which nothing else of it depends.
+    package func seeded(_ seed: UInt64) -> CentralPlan {
+        var plan = self
+        plan.configuration.seed = seed
+        return plan
+    }
 
     /// q·N, the constant by which sums are divided.
     package var normaliser: Double { sampler.rate * Double(examples) }

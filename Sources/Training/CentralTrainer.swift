@@ -25,9 +25,27 @@ package struct CentralTrainer {
     }
 
     package let plan: CentralPlan
+    private let insecure: InsecureRandomness?
+    private let diagnostics: ClippingDiagnostics?
 
     package init(_ plan: CentralPlan) {
         self.plan = plan
+        insecure = nil
+        diagnostics = nil
+    }
+
+    /// A trainer whose draws and noise everybody can repeat: to compare runs on declared public data with each other. What
+    /// it trains is not private, and the plan's claim says only what the same run would spend with secret randomness.
+    ///
+    /// - Parameter diagnostics: counts what clipping does to the examples.
+    package init(
+        _ plan: CentralPlan,
+        insecureRandomness: InsecureRandomness,
+        diagnostics: ClippingDiagnostics? = nil
+    ) {
+        self.plan = plan
+        insecure = insecureRandomness
+        self.diagnostics = diagnostics
     }
 
     /// Trains and evaluates.
@@ -37,13 +55,15 @@ package struct CentralTrainer {
     ///   - test: declared public.
     ///   - progress: told the number of steps done, after each.
     /// - Throws: ``TrainingError/diverged(step:)`` when the parameters or the test loss end as something else than
-    ///   numbers; ``TrainingError/notPublic(dataset:)`` before the first step when the test set is not public.
+    ///   numbers; ``TrainingError/notPublic(dataset:)`` before the first step when the test set is not public or, with
+    ///   insecure randomness, the training set.
     package func run(
         train: Dataset,
         test: Dataset,
         progress: (Int) -> Void = { _ in }
     ) throws(TrainingError) -> Outcome {
         guard test.isPublic else { throw .notPublic(dataset: test.name) }
+        guard insecure == nil || train.isPublic else { throw .notPublic(dataset: train.name) }
         guard train.count == plan.examples else {
             throw .lengthMismatch(what: "training examples", found: train.count, expected: plan.examples)
         }
@@ -75,8 +95,13 @@ package struct CentralTrainer {
         _ progress: (Int) -> Void
     ) throws(TrainingError) -> Int {
         let configuration = plan.configuration
-        let summer = GradientSummer(plan.memory.clipping, pool: pool, examples: plan.memory.largestDraw)
-        let workspace = StepWorkspace(summer: summer, mechanism: plan.mechanism, pool: pool)
+        let summer = GradientSummer(
+            plan.memory.clipping,
+            pool: pool,
+            examples: plan.memory.largestDraw,
+            diagnostics: diagnostics
+        )
+        let workspace = StepWorkspace(summer: summer, mechanism: plan.mechanism, pool: pool, insecure: insecure)
         let optimizer = try MomentumSGD(
             dimension: plan.grid.dimension,
             learningRate: configuration.learningRate,
@@ -85,13 +110,7 @@ package struct CentralTrainer {
         var coins = SecretStream(.draw)
         var released = 0
         for step in 1...plan.steps {
-            var logical = LogicalStep<CentralRelease>(
-                workspace,
-                dataset: train,
-                sampler: plan.sampler,
-                event: plan.noise.event,
-                coins: &coins
-            )
+            var logical = begin(step, train, workspace, &coins)
             logical.sum(parameters: parameters, seed: configuration.seed)
             let scale = plan.gradientScale
             logical.commit(
@@ -105,6 +124,19 @@ package struct CentralTrainer {
             progress(step)
         }
         return released
+    }
+
+    private func begin(
+        _ step: Int,
+        _ train: Dataset,
+        _ workspace: StepWorkspace,
+        _ coins: inout SecretStream
+    ) -> LogicalStep<CentralRelease> {
+        func begin(_ coins: inout some RandomWords & ~Copyable) -> LogicalStep<CentralRelease> {
+            LogicalStep(workspace, dataset: train, sampler: plan.sampler, event: plan.noise.event, coins: &coins)
+        }
+        guard var repeatable = insecure?.stream(.draw, step) else { return begin(&coins) }
+        return begin(&repeatable)
     }
 }
 

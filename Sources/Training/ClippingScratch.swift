@@ -32,6 +32,8 @@ final class ClippingScratch {
     /// Checksums of what the norms were made of, by node and example.
     private let checksums: Buffer<UInt64>
     private let capacity: Int
+    /// Where clip factors are counted; nil for nowhere.
+    var diagnostics: ClippingDiagnostics?
 
     init(_ plan: ClippingPlan) {
         let sizes = Self.sizes(plan)
@@ -137,6 +139,9 @@ final class ClippingScratch {
         masses.read(example * massCount..<(example + 1) * massCount) { masses in
             let found = factor.factor(squaredNorm: squaredNorm, masses: masses)
             factors.write { $0[example] = found }
+            guard let diagnostics else { return }
+            let noMass = [Double](repeating: 0, count: masses.count)
+            diagnostics.note(factor: found, byNorm: factor.factor(squaredNorm: squaredNorm, masses: noMass.span))
         }
     }
 

@@ -31,19 +31,21 @@ package final class GradientSummer {
     /// - Parameters:
     ///   - examples: drawn at once in the usual case; a greater draw takes more memory for its order.
     ///   - norms: where to leave every example's gradient norm, by index: for comparisons only, norms are private.
+    ///   - diagnostics: counts what clipping does: for public data only, the counts are private.
     ///   - clock: nanoseconds of a steady clock: for measurements only.
     package init(
         _ plan: ClippingPlan,
         pool: WorkerPool,
         examples: Int = 1024,
         norms: Buffer<Double>? = nil,
+        diagnostics: ClippingDiagnostics? = nil,
         clock: (@Sendable () -> UInt64)? = nil
     ) {
         self.plan = plan
         self.pool = pool
         workers = WorkerSlots(
             (0..<pool.workers).map { _ in
-                GradientWorker(plan, norms: norms, clock: clock.map(PhaseClock.init))
+                GradientWorker(plan, norms: norms, diagnostics: diagnostics, clock: clock.map(PhaseClock.init))
             }
         )
         chunks = WorkerSlots((0..<pool.workers).map { _ in Buffer(count: Self.chunk) })
@@ -130,7 +132,8 @@ package final class GradientSummer {
         isClear.store(true, ordering: .relaxed)
     }
 
-    /// Reads the plain sum of a plan that clips nothing, as ``read(_:)``.
+    /// Reads the plain sum of a plan that clips nothing, as ``read(_:)``; in the gradients' units, whatever the losses were
+    /// multiplied by.
     package func readPlain(_ body: @Sendable (Int, Span<Float>) -> Void) {
         let workers = self.workers
         let dimension = plan.network.parameterCount

@@ -34,12 +34,20 @@ final class GradientWorker: GradientVisitor {
 
     /// Where norms are left, by the example's index.
     private let norms: Buffer<Double>?
+    /// Counts what clipping does, where somebody wants to know.
+    private let diagnostics: ClippingDiagnostics?
     /// Measures, where somebody wants to know.
     let clock: PhaseClock?
 
-    init(_ plan: ClippingPlan, norms: Buffer<Double>? = nil, clock: PhaseClock? = nil) {
+    init(
+        _ plan: ClippingPlan,
+        norms: Buffer<Double>? = nil,
+        diagnostics: ClippingDiagnostics? = nil,
+        clock: PhaseClock? = nil
+    ) {
         self.plan = plan
         self.norms = norms
+        self.diagnostics = diagnostics
         self.clock = clock
         let dimension = plan.network.parameterCount
         execution = NetworkExecution(
@@ -51,6 +59,7 @@ final class GradientWorker: GradientVisitor {
         )
         execution.clock = clock
         scratch = ClippingScratch(plan)
+        scratch.diagnostics = diagnostics
         pieces = GradientPiece.all(plan)
         sum = plan.method == .none ? nil : Accumulator(count: dimension, width: plan.width)
         plainSum = plan.method == .none ? Buffer(count: dimension) : nil
@@ -202,7 +211,8 @@ final class GradientWorker: GradientVisitor {
                 guard let tile = tiles[node] else { continue }
                 makeGradient(node, tile, example: example, into: gradient, at: tile.parameterOffset)
             }
-            // The outcome tells the example's norm and whether it was clipped: private, so it ends here.
+            // The outcome tells the example's norm and whether it was clipped: private, so it ends here unless somebody
+            // asked by name.
             gradient.read { gradient in
                 let squaredNorm = Reductions.sumOfSquares(gradient)
                 if let norms, let draw {
@@ -213,12 +223,13 @@ final class GradientWorker: GradientVisitor {
                     norm: squaredNorm.squareRoot(),
                     unit: plan.lossScale
                 )
-                _ = clip.add(
+                let outcome = clip.add(
                     gradient: gradient,
                     squaredNorm: divisor * divisor,
                     normalises: plan.options.rule == .automatic,
                     to: sum
                 )
+                diagnostics?.note(outcome)
             }
         }
     }

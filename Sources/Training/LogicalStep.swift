@@ -17,9 +17,16 @@ package final class StepWorkspace {
     fileprivate var isOpen = false
 
     /// A workspace for steps that release clipped sum plus noise.
-    package init(summer: GradientSummer, mechanism: any NoiseMechanism, pool: WorkerPool) {
+    ///
+    /// - Parameter insecure: noise that everybody can draw again: for comparisons on public data only.
+    package init(
+        summer: GradientSummer,
+        mechanism: any NoiseMechanism,
+        pool: WorkerPool,
+        insecure: InsecureRandomness? = nil
+    ) {
         self.summer = summer
-        noise = NoiseSources(mechanism, pool: pool)
+        noise = NoiseSources(mechanism, pool: pool, insecure: insecure)
         share = nil
     }
 

@@ -13,19 +13,25 @@ package final class NoiseSources {
     package let mechanism: any NoiseMechanism
     private let pool: WorkerPool
     private let sources: WorkerSlots<Source>
+    private let insecure: InsecureRandomness?
+    private var steps = 0
 
     /// Coordinates that are drawn at once.
     private static let chunk = 512
 
-    package init(_ mechanism: any NoiseMechanism, pool: WorkerPool) {
+    /// - Parameter insecure: what everybody can draw again instead of secret streams: for comparisons on public data only.
+    package init(_ mechanism: any NoiseMechanism, pool: WorkerPool, insecure: InsecureRandomness? = nil) {
         self.mechanism = mechanism
+        self.insecure = insecure
         self.pool = pool
         sources = WorkerSlots((0..<pool.workers).map { Source(worker: $0, chunk: Self.chunk) })
     }
 
     /// Adds fresh noise to every coordinate of a sum.
     package func add(to summer: GradientSummer) {
-        let (sources, mechanism) = (self.sources, self.mechanism)
+        let (sources, mechanism, insecure) = (self.sources, self.mechanism, self.insecure)
+        steps += 1
+        let step = steps
         let dimension = summer.plan.network.parameterCount
         let next = Atomic<Int>(0)
         let target = SummerReference(summer)
@@ -33,7 +39,12 @@ package final class NoiseSources {
             while true {
                 let start = next.wrappingAdd(Self.chunk, ordering: .relaxed).oldValue
                 guard start < dimension else { return }
-                sources[worker].draw(min(Self.chunk, dimension - start), mechanism) { target.summer.add($0, at: start) }
+                sources[worker].draw(
+                    min(Self.chunk, dimension - start),
+                    mechanism,
+                    // By place, so that who draws it makes no difference.
+                    insecure: insecure?.stream(.noise, step, start)
+                ) { target.summer.add($0, at: start) }
             }
         }
     }
@@ -55,8 +66,19 @@ package final class NoiseSources {
         }
 
         /// Lends noise and then erases it: who knows it can subtract it.
-        func draw(_ count: Int, _ mechanism: any NoiseMechanism, _ body: (Span<Int64>) -> Void) {
-            values.write(0..<count) { mechanism.fill(&$0, from: &stream, by: &words) }
+        func draw(
+            _ count: Int,
+            _ mechanism: any NoiseMechanism,
+            insecure: InsecureTestStream?,
+            _ body: (Span<Int64>) -> Void
+        ) {
+            values.write(0..<count) {
+                if var insecure {
+                    mechanism.fill(&$0, from: &insecure, by: &words)
+                } else {
+                    mechanism.fill(&$0, from: &stream, by: &words)
+                }
+            }
             values.read(0..<count, body)
             values.clear(0..<count)
         }

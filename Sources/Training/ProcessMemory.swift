@@ -14,6 +14,17 @@ package enum ProcessMemory {
     /// The most bytes that were ever resident; nil where the kernel does not tell.
     package static func peak() -> Int? { field("VmHWM:") }
 
+    /// Lets ``peak()`` begin anew, at what is resident now.
+    ///
+    /// - Returns: false where the kernel does not allow it.
+    package static func resetPeak() -> Bool {
+        let descriptor = unsafe open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        let reset: StaticString = "5"
+        return unsafe write(descriptor, reset.utf8Start, reset.utf8CodeUnitCount) == reset.utf8CodeUnitCount
+    }
+
     private static func field(_ name: String) -> Int? {
         guard let text = contents("/proc/self/status") else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix(name) {

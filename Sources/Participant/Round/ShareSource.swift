@@ -7,7 +7,7 @@ internal import Networks
 internal import Noise
 internal import Randomness
 package import Rounds
-internal import Training
+package import Training
 package import Updates
 
 /// Where a client's coins and noise come from: the operating system, unless a test says otherwise by name.
@@ -15,6 +15,8 @@ package enum ShareRandomness: Sendable {
     case secret
     /// No noise, and coins from a stream that everybody knows: nothing about the result is private.
     case insecureNoNoise(seed: @Sendable (RoundIdentifier) -> UInt64)
+    /// Coins and noise that everybody can draw again: to compare runs on declared public data with each other.
+    case insecureNoise(@Sendable (RoundIdentifier) -> InsecureRandomness)
 }
 
 /// Computes a device's share of a round: draw, clipped integer sum, noise, coding.
@@ -26,18 +28,22 @@ package struct ShareSource {
     private let workspace: StepWorkspace
     private let parameters: Buffer<Float>
 
+    /// - Parameter insecureDiagnostics: counts what clipping does to the examples: for public data only.
     package init(
         _ reviewed: ReviewedPlan,
         dataset: Dataset,
         randomness: ShareRandomness,
-        workers: Int
+        workers: Int,
+        insecureDiagnostics: ClippingDiagnostics? = nil
     ) throws(ParticipantError) {
         self.reviewed = reviewed
         self.dataset = dataset
         self.randomness = randomness
         pool = WorkerPool(workers: workers)
         parameters = Buffer(count: reviewed.network.parameterCount)
-        workspace = StepWorkspace(summer: GradientSummer(reviewed.clipping, pool: pool))
+        workspace = StepWorkspace(
+            summer: GradientSummer(reviewed.clipping, pool: pool, diagnostics: insecureDiagnostics)
+        )
     }
 
     /// The update of one round. An empty draw gives noise alone, of the same form and size.
@@ -49,7 +55,7 @@ package struct ShareSource {
             parameters.write { target in
                 for index in values.indices { target[index] = values[index] }
             }
-            let share = try noiseShare()
+            let share = try noiseShare(round)
             let sampler = try PoissonSampler(rate: reviewed.plan.privacy.samplingRate)
             let event = reviewed.plan.event(against: .server)
             switch randomness {
@@ -59,13 +65,16 @@ package struct ShareSource {
             case .insecureNoNoise(let seed):
                 var coins = InsecureTestStream(seed: seed(round))
                 return clippedSum(sampler, event, &coins).noised(by: share).encoded(in: reviewed.ring)
+            case .insecureNoise(let randomness):
+                var coins = randomness(round).stream(.draw)
+                return clippedSum(sampler, event, &coins).noised(by: share).encoded(in: reviewed.ring)
             }
         } catch {
             throw .refused("\(round): \(error)")
         }
     }
 
-    private func noiseShare() throws -> NoiseShare {
+    private func noiseShare(_ round: RoundIdentifier) throws -> NoiseShare {
         let count = reviewed.network.parameterCount
         switch randomness {
         case .secret:
@@ -74,6 +83,10 @@ package struct ShareSource {
             return NoiseShare.draw(count: count, mechanism: mechanism, stream: &stream)
         case .insecureNoNoise:
             return .insecureZero(count: count)
+        case .insecureNoise(let randomness):
+            let mechanism = try DiscreteGaussian(multiple: reviewed.plan.privacy.noiseMultiple)
+            var stream = randomness(round).stream(.noise)
+            return NoiseShare.draw(count: count, mechanism: mechanism, stream: &stream)
         }
     }
 
