@@ -38,13 +38,15 @@ struct PlotRange {
     let ticks: [Tick]
 
     /// A range that shows all `values` that the scale can; linear ones start at 0 where no value is below.
-    init(_ values: [Double], scale: PlotAxis.Scale) {
+    ///
+    /// - Parameter startsAtZero: false for a linear range that begins a little below the least value.
+    init(_ values: [Double], scale: PlotAxis.Scale, startsAtZero: Bool = true) {
         self.scale = scale
         switch scale {
         case .linear:
             let shown = values.filter(\.isFinite)
-            let least = min(0, shown.min() ?? 0)
-            let most = shown.max() ?? 1
+            let least = startsAtZero ? min(0, shown.min() ?? 0) : shown.min() ?? 0
+            let most = max(shown.max() ?? 1, startsAtZero ? least : least + 1e-6)
             let steps = TickSteps(span: max(most - least, .leastNormalMagnitude * 0x1p60), about: 5)
             let first = (least / steps.size).rounded(.down)
             let last = max(first + 1, (most / steps.size).rounded(.up))

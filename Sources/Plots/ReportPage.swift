@@ -57,6 +57,11 @@ package struct ReportPage: Sendable {
         body += "<figcaption>\(Markup.escape(caption))</figcaption>\n</figure>\n"
     }
 
+    package mutating func plot(_ plot: GroupPlot, caption: String) {
+        body += "<figure>\n<h3>\(Markup.escape(plot.title))</h3>\n<div class=\"wide\">\(plot.svg())</div>\n"
+        body += "<figcaption>\(Markup.escape(caption))</figcaption>\n</figure>\n"
+    }
+
     /// The file's text.
     package var html: String {
         """
@@ -69,6 +74,7 @@ package struct ReportPage: Sendable {
         <title>\(Markup.escape(title))</title>
         <style>
         \(LinePlot.style)
+        \(GroupPlot.style)
         \(Self.style)
         </style>
         </head>
