@@ -97,6 +97,13 @@ let package = Package(
                 "Randomness", "Rounds", "Store", "TOML", "Training", "Updates", logging, protobuf,
             ]
         ),
+        room(
+            "PrecisionStudy",
+            [
+                "Accounting", "Aggregator", "Cryptography", "Datasets", "Files", "Kernels", "Networks", "Participant",
+                "Randomness", "Rounds", "Training", "Updates",
+            ]
+        ),
         room("Auditing", ["Accounting", "Cryptography", "Files", "Networks", "Rounds", "Training"]),
         room("Plots", []),
         room("CommandLineKit", [arguments, logging]),
@@ -104,8 +111,10 @@ let package = Package(
             "sotto",
             path: "Sources/sotto",
             [
-                "Accounting", "Auditing", "CommandLineKit", "Cryptography", "Datasets", "Files", "Kernels", "Models",
-                "Networks", "Noise", "Plots", "Randomness", "Training", arguments,
+                "Accounting", "Aggregator", "Auditing", "CommandLineKit", "Cryptography", "Datasets", "Files",
+                "Kernels",
+                "Models", "Networks", "Noise", "Participant", "Plots", "PrecisionStudy", "Randomness", "Training",
+                arguments,
             ]
         ),
         tool("sotto-client", path: "Client", ["CommandLineKit", "Kernels", "Participant", arguments, logging]),
@@ -138,6 +147,7 @@ let package = Package(
             path: "Tests/CommandTests",
             swiftSettings: settings
         ),
+        suite("PrecisionStudy", ["Datasets", "Files", "Kernels", "Networks", "Training"]),
         suite("Auditing", ["Accounting", "Cryptography", "Datasets", "Networks", "Training"]),
         suite("Plots"),
         suite("CommandLineKit", [arguments]),

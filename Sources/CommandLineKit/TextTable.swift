@@ -25,6 +25,11 @@ package struct TextTable: Sendable, CustomStringConvertible {
         rows.append(cells)
     }
 
+    /// The same for cells that are in a list.
+    package mutating func row(_ cells: [String]) {
+        rows.append(cells)
+    }
+
     package var description: String {
         let widths = alignments.indices.map { column in
             rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounting
+import Aggregator
 import Auditing
-import CommandLineKit
+package import CommandLineKit
 import Datasets
 import Files
 import Models
 import Networks
 import Noise
+import Participant
+import PrecisionStudy
 import Training
 
 extension TrainingError: ExitError {
@@ -50,4 +53,29 @@ extension SafetensorsError: ExitError {
 
 extension FileError: ExitError {
     var exitStatus: ExitStatus { .badInput }
+}
+
+extension StudyError: ExitError {
+    var exitStatus: ExitStatus { .badInput }
+}
+
+extension ParticipantError: ExitError {
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .input: .badInput
+        case .limit: .limit
+        case .refused: .refused
+        case .failure: .failure
+        }
+    }
+}
+
+extension AggregatorError: ExitError {
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .input: .badInput
+        case .limit: .limit
+        case .failure: .failure
+        }
+    }
 }

@@ -11,6 +11,7 @@ struct Sotto: ParsableCommand {
         abstract: "Differentially private training, and the arithmetic to check it.",
         subcommands: [
             Train.self, Bench.self, Gradients.self, Plan.self, Account.self, Calibrate.self, NoiseSamples.self,
+            ComparePrecisions.self,
         ]
     )
 }
