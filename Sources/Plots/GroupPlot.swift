@@ -78,7 +78,7 @@ extension GroupPlot {
 
 /// Where things are on the drawing.
 private struct GroupFrame {
-    private let left = 76.0
+    private let left = 92.0
     private let right = 700.0
     private let top: Double
     private let bottom: Double
@@ -122,7 +122,7 @@ private struct GroupFrame {
                 style: "word"
             )
         }
-        text += "<text class=\"word\" text-anchor=\"middle\" transform=\"translate(18 \(short((top + bottom) / 2)))"
+        text += "<text class=\"word\" text-anchor=\"middle\" transform=\"translate(16 \(short((top + bottom) / 2)))"
         text += " rotate(-90)\">\(Markup.escape(plot.label))</text>\n"
         return text
     }
@@ -135,7 +135,7 @@ private struct GroupFrame {
             let x = x(group, index)
             if plot.kind == .bars {
                 let width = 0.8 * groupWidth / Double(slots + 1)
-                text += "<rect class=\"fill\(style)\" x=\"\(short(x - width / 2))\" y=\"\(short(middle))\""
+                text += "<rect class=\"\(paint(style))\" x=\"\(short(x - width / 2))\" y=\"\(short(middle))\""
                 text += " width=\"\(short(width))\" height=\"\(short(bottom - middle))\"/>\n"
             }
             if let low = value.low.flatMap(y), let high = value.high.flatMap(y) {
@@ -148,9 +148,12 @@ private struct GroupFrame {
         return text
     }
 
+    /// Every other style is hollow.
+    private func paint(_ style: Int) -> String { style % 2 == 0 ? "fill\(style)" : "hollow ink\(style)" }
+
     /// A full dot, a hollow dot, a full square, a hollow square.
     private func shape(_ style: Int, _ x: Double, _ y: Double) -> String {
-        let fill = style % 2 == 0 ? "fill\(style)" : "hollow ink\(style)"
+        let fill = paint(style)
         guard style >= 2 else {
             return "<circle class=\"\(fill)\" cx=\"\(short(x))\" cy=\"\(short(y))\" r=\"5\"/>\n"
         }
@@ -165,7 +168,7 @@ private struct GroupFrame {
             text +=
                 plot.kind == .dots
                 ? shape(style, x + 6, y - 4)
-                : "<rect class=\"fill\(style)\" x=\"\(short(x))\" y=\"\(short(y - 10))\" width=\"12\" height=\"12\"/>\n"
+                : "<rect class=\"\(paint(style))\" x=\"\(short(x))\" y=\"\(short(y - 10))\" width=\"12\" height=\"12\"/>\n"
             text += label(x + 20, y, series.name, anchor: "start", style: "word")
         }
         return text
