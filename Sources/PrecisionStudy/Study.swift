@@ -117,7 +117,7 @@ package struct Study: ~Copyable {
     }
 
     private func name(_ kind: String, _ cell: StudyCell, seed: UInt64) throws -> String {
-        try StudyKey(kind, cell, seed: seed, task, dataIdentity: dataIdentity).name()
+        try StudyKey(kind, cell, seed: seed, task, dataIdentity: dataIdentity, program: program).name()
     }
 
     // MARK: - Runs
@@ -151,8 +151,7 @@ package struct Study: ~Copyable {
             noiseMultiplier: trained.terms.noiseMultiplier,
             epsilon: trained.terms.epsilon,
             sensitivityInflation: trained.terms.sensitivityInflation,
-            clipping: trained.clipping,
-            program: program
+            clipping: trained.clipping
         )
         if run.cell.precision == .fp32, let parameters = trained.parameters {
             if run == referenceRun(run.cell) { references[name] = parameters }
@@ -230,8 +229,7 @@ package struct Study: ~Copyable {
             cell: cell,
             initial: try agreement(cell, initial),
             final: try final.map { try agreement(cell, $0) },
-            neighbours: neighbours,
-            program: program
+            neighbours: neighbours
         )
         try folder?.write(record, as: name)
         return record

@@ -26,8 +26,6 @@ package struct RunRecord: Hashable, Sendable, Codable {
     package let sensitivityInflation: Double?
     /// What clipping did to all examples of all steps.
     package let clipping: ClippingDiagnostics.Counts
-    /// SHA-256 of the program that ran.
-    package let program: String
 }
 
 /// How a batch's sum agrees with the reference.
@@ -56,5 +54,4 @@ package struct ProbeRecord: Hashable, Sendable, Codable {
     package let final: SumAgreement?
     /// Nil without privacy, where nothing is certified.
     package let neighbours: NeighbourFindings?
-    package let program: String
 }

@@ -41,6 +41,8 @@ struct StudyKey: Encodable {
     private let cell: StudyCell
     /// The run's seed; of a probe, that of the run whose parameters it is about.
     private let seed: UInt64
+    /// SHA-256 of the program: what another build found is not mixed in.
+    private let program: String
     private let model, data, dataIdentity: String
     private let training, test: Int
     private let batch, epochs, learningRate, momentum, clip, delta: Double
@@ -51,7 +53,16 @@ struct StudyKey: Encodable {
     /// - Parameters:
     ///   - kind: of result.
     ///   - dataIdentity: ``StudyTask/dataIdentity()``, which is worth computing once.
-    init(_ kind: String, _ cell: StudyCell, seed: UInt64, _ task: StudyTask, dataIdentity: String) {
+    ///   - program: its hash.
+    init(
+        _ kind: String,
+        _ cell: StudyCell,
+        seed: UInt64,
+        _ task: StudyTask,
+        dataIdentity: String,
+        program: String
+    ) {
+        self.program = program
         format = Self.format
         self.kind = kind
         self.cell = cell

@@ -21,6 +21,7 @@ struct ListArgument<Element: ExpressibleByArgument & Hashable & Sendable>: Expre
     }
 
     static var allValueStrings: [String] { [] }
+    var defaultValueDescription: String { values.map(\.defaultValueDescription).joined(separator: ",") }
 }
 
 /// Whether runs are private.

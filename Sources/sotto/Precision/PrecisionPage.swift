@@ -41,6 +41,7 @@ struct PrecisionPage {
             ),
             ("optimizer", "SGD, learning rate \(report.learningRate.short), momentum \(report.momentum.short)"),
             ("clipping", "\(report.clipping), norm \(report.clip.short)"),
+            ("numbers", numbers),
         ]
         if let clients = report.clients, let rounds = report.rounds {
             rows.append(("federated", "\(clients) clients, all in each of \(rounds) rounds"))
@@ -50,10 +51,21 @@ struct PrecisionPage {
         page.table(rows)
     }
 
+    /// Storage, and the loss scales that are not 1.
+    private var numbers: String {
+        var scales: [String] = []
+        for row in report.rows where row.lossScale != 1 {
+            let text = "\(Double(row.lossScale).short) with \(row.precision.rawValue)"
+            if !scales.contains(text) { scales.append(text) }
+        }
+        let scale = scales.isEmpty ? "1" : scales.joined(separator: ", ")
+        return "activations and gradients rest in \(report.rows.first?.storage ?? "fp32"); loss scale \(scale)"
+    }
+
     private mutating func table() {
         page.heading("Results")
         // The first columns say which line it is; the others stand in two tables, which a page has room for.
-        let (names, results) = (0..<3, 8)
+        let (names, results) = (0..<3, 9)
         func table(_ columns: Range<Int>) {
             func chosen(_ cells: [String]) -> [String] { Array(cells[names]) + Array(cells[columns]) }
             page.table(header: chosen(PrecisionReport.headings), rows: report.rows.map { chosen($0.cells) })
@@ -72,7 +84,7 @@ struct PrecisionPage {
             plot("Accuracy by precision", "accuracy", .dots) { row in
                 row.accuracy.map { GroupPlot.Value($0, low: row.interval?.low, high: row.interval?.high) }
             },
-            caption: "On the test set, with 95 % intervals. The axis begins where the least of them is."
+            caption: "On the test set, with 95 % intervals. The axis begins near the least of them."
         )
         page.plot(
             plot("Speed by precision", "examples a second", .bars) { GroupPlot.Value($0.samplesPerSecond) },
@@ -126,13 +138,13 @@ struct PrecisionPage {
                 + " compared with a reference: \(report.reference). The reference is good for about 1e-7. A relative error"
                 + " that is small beside the noise costs nothing that the noise does not cost anyway.",
             "violations: examples, of the data and made to do harm, that change an integer sum by more than the certificate's"
-                + " bound. It must be 0: a search proves nothing, but it would find a build or a machine that breaks the proof.",
+                + " bound. largest: the greatest change over that bound. Violations must be 0: a search proves nothing, but it would find a build or a machine that breaks the proof.",
             "clipped: examples whose gradient was longer than the clip norm, over all steps. capped: examples that the mass cap"
                 + " made shorter than their norm asked for. Both are what a run with private data must never show.",
             "peak, plan: memory of the whole process during the run, and what the run was planned to take beyond the process"
                 + " and its data; in federated runs the plan is of one client and the peak of all.",
             "epsilon: of a central run against whoever sees the model; of a federated run against one client that looks at the"
-                + " others. The same for every precision, because certificates and not measurements decide it.",
+                + " others. Where a precision makes a certificate wider, noise grows with it and ε stays.",
         ])
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CommandLineKit
-import Cryptography
 import Datasets
 import Kernels
 import Networks
@@ -32,8 +31,6 @@ struct PrecisionReport: Encodable {
     let runs: Int
     /// Results that were there already.
     let reused: Int
-    /// Whether some of those were made by another build of the program.
-    let mixesPrograms: Bool
     let machine: String
     let workers: Int
     let rows: [StudyRow]
@@ -61,8 +58,6 @@ struct PrecisionReport: Encodable {
         probeExamples = min(task.probeExamples, task.train.count)
         runs = results.runs.count
         reused = results.reused
-        let program = ProgramHash.current().map(Hexadecimal.text) ?? "unknown"
-        mixesPrograms = (results.runs.map(\.program) + results.probes.map(\.program)).contains { $0 != program }
         machine = "\(Processor.description), \(Machine.processors) processors"
         workers = task.workers
         rows = StudyRow.all(task, scope, results)
@@ -82,6 +77,7 @@ extension PrecisionReport {
 
     static let headings = [
         "setting", "privacy", "precision", "accuracy %", "95 % interval", "cosine", "rel. error", "violations",
+        "largest",
         "clipped %", "capped %", "examples/s", "peak MiB", "plan MiB", "epsilon",
     ]
 
@@ -104,7 +100,9 @@ extension PrecisionReport {
                     + " seeds."
         )
         if rows.contains(where: { $0.diverged > 0 }) { notes.append("Runs that diverged have no accuracy.") }
-        if mixesPrograms { notes.append("Some results in the folder are from another build of the program.") }
+        if let row = rows.first(where: { $0.storage != "fp32" }) {
+            notes.append("Activations and gradients rest in \(row.storage).")
+        }
         return notes
     }
 }
@@ -119,7 +117,8 @@ extension StudyRow {
             accuracy == nil ? "diverged" : percent(accuracy) + (diverged > 0 ? " (\(diverged) diverged)" : ""),
             interval,
             cosine.map { Decimal.text($0, digits: 8) } ?? "-", relativeError.map(\.brief) ?? "-",
-            certificateViolations.map { "\($0) of \(neighbours ?? 0)" } ?? "-", percent(clippedShare),
+            certificateViolations.map { "\($0) of \(neighbours ?? 0)" } ?? "-",
+            largestNeighbourRatio.map { Decimal.text($0, digits: 4) } ?? "-", percent(clippedShare),
             percent(massCappedShare), Decimal.grouped(Int(samplesPerSecond)),
             peakMiB.map { Decimal.text($0, digits: 0) } ?? "-", Decimal.text(planMiB, digits: 1),
             epsilon.map { Decimal.upperBound($0, digits: 3) } ?? "-",
