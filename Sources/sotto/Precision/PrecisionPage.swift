@@ -65,7 +65,7 @@ struct PrecisionPage {
     private mutating func table() {
         page.heading("Results")
         // The first columns say which line it is; the others stand in two tables, which a page has room for.
-        let (names, results) = (0..<3, 9)
+        let (names, results) = (0..<3, 8)
         func table(_ columns: Range<Int>) {
             func chosen(_ cells: [String]) -> [String] { Array(cells[names]) + Array(cells[columns]) }
             page.table(header: chosen(PrecisionReport.headings), rows: report.rows.map { chosen($0.cells) })
