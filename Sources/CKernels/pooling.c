@@ -83,6 +83,43 @@ void sotto_max_pool_portable(const float *image, sotto_window window, float *out
     max_pool_body(image, window, output, argument);
 }
 
+INLINE void pack_places_body(const float *restrict argument, size_t count, uint16_t *restrict out) {
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (uint16_t)bits_of_float(argument[i]);
+    }
+}
+
+LEVELS void sotto_pack_places(const float *argument, size_t count, uint16_t *out) {
+    pack_places_body(argument, count, out);
+}
+
+void sotto_pack_places_portable(const float *argument, size_t count, uint16_t *out) {
+    pack_places_body(argument, count, out);
+}
+
+INLINE void unpack_places_body(const uint16_t *restrict places, sotto_window w, float *restrict argument) {
+    for (size_t oy = 0; oy < w.output_height; oy++) {
+        for (size_t ox = 0; ox < w.output_width; ox++) {
+            bin b = bin_of(w, oy, ox);
+            uint32_t first = (uint32_t)((b.rows.at * w.width + b.columns.at) * w.channels);
+            for (size_t c = 0; c < w.channels; c++) {
+                uint32_t before = first + (uint32_t)c;
+                argument[c] = float_of_bits(before + ((places[c] - before) & 0xFFFF));
+            }
+            places += w.channels;
+            argument += w.channels;
+        }
+    }
+}
+
+LEVELS void sotto_unpack_places(const uint16_t *places, sotto_window window, float *argument) {
+    unpack_places_body(places, window, argument);
+}
+
+void sotto_unpack_places_portable(const uint16_t *places, sotto_window window, float *argument) {
+    unpack_places_body(places, window, argument);
+}
+
 /// Every winner takes its gradient. The same sums as below, in the same order.
 INLINE void scatter_to_winners(const float *restrict argument, const float *restrict output_gradient, sotto_window w,
                                float *restrict image_gradient) {

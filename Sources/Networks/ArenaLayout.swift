@@ -2,10 +2,21 @@
 
 /// Where every value of a schedule lies in an arena, by lifetimes: two values share a place when they never live at once.
 ///
-/// All sizes and offsets are floats an example; a tile of n examples takes n times as much.
+/// All sizes and offsets are numbers of an example; a tile of n examples takes n times as much.
 struct ArenaLayout: Sendable {
+    /// What a value rests in.
+    enum Room: Hashable, Sendable {
+        /// Floats.
+        case floats
+        /// 16 bits each.
+        case halves
+        /// It is made and read by one action, and has no place between actions.
+        case nowhere
+    }
+
     /// A value's place.
     struct Place: Hashable, Sendable {
+        var room = Room.floats
         let offset: Int
         let count: Int
     }
@@ -23,23 +34,27 @@ struct ArenaLayout: Sendable {
         var isGradientInPlace = false
     }
 
-    /// Floats an example.
-    private(set) var count = 0
+    /// Floats and numbers of 16 bits of an example.
+    private(set) var floats = 0
+    private(set) var halves = 0
     /// As many as the schedule has actions.
     private(set) var places: [ActionPlaces] = []
     /// Where the input is loaded and where the logits are at the end.
     private(set) var input = Place(offset: 0, count: 0)
     private(set) var logits = Place(offset: 0, count: 0)
 
-    init(_ schedule: Schedule, _ network: Network) {
-        var lifetimes = Lifetimes(schedule, network)
+    /// - Parameter packs: whether values rest in 16 bits, all but tokens and what operations keep in their state.
+    init(_ schedule: Schedule, _ network: Network, packs: Bool = false) {
+        var lifetimes = Lifetimes(schedule, network, packs: packs)
         lifetimes.run()
-        let offsets = lifetimes.offsets()
-        count = offsets.total
+        var starts = [Int](repeating: 0, count: lifetimes.values.count)
+        floats = lifetimes.fit(.floats, into: &starts)
+        halves = lifetimes.fit(.halves, into: &starts)
+        let all = lifetimes.values.indices.map { index in
+            Place(room: lifetimes.values[index].room, offset: starts[index], count: lifetimes.values[index].count)
+        }
         places = lifetimes.uses.map { use in
-            func place(_ value: Int?) -> Place? {
-                value.map { Place(offset: offsets.starts[$0], count: lifetimes.values[$0].count) }
-            }
+            func place(_ value: Int?) -> Place? { value.map { all[$0] } }
             return ActionPlaces(
                 inputs: use.inputs.compactMap(place),
                 output: place(use.output),
@@ -51,8 +66,8 @@ struct ArenaLayout: Sendable {
                 isGradientInPlace: use.isGradientInPlace
             )
         }
-        input = Place(offset: offsets.starts[lifetimes.input], count: lifetimes.values[lifetimes.input].count)
-        logits = Place(offset: offsets.starts[lifetimes.logits], count: lifetimes.values[lifetimes.logits].count)
+        input = all[lifetimes.input]
+        logits = all[lifetimes.logits]
     }
 }
 
@@ -62,6 +77,7 @@ private struct Lifetimes {
         let count: Int
         let first: Int
         var last: Int
+        var room: ArenaLayout.Room
     }
 
     struct Use {
@@ -77,6 +93,7 @@ private struct Lifetimes {
 
     private let schedule: Schedule
     private let network: Network
+    private let packs: Bool
     private let consumers: [Int]
     private(set) var values: [Value] = []
     private(set) var uses: [Use] = []
@@ -87,9 +104,10 @@ private struct Lifetimes {
     private var gradients: [Int?]
     private var states: [Int?]
 
-    init(_ schedule: Schedule, _ network: Network) {
+    init(_ schedule: Schedule, _ network: Network, packs: Bool) {
         self.schedule = schedule
         self.network = network
+        self.packs = packs
         var consumers = [Int](repeating: 0, count: network.nodes.count + 1)
         for node in network.nodes {
             for input in node.inputs { consumers[input] += 1 }
@@ -119,8 +137,8 @@ private struct Lifetimes {
         }
     }
 
-    private mutating func make(_ count: Int, at time: Int) -> Int {
-        values.append(Value(count: count, first: time, last: time))
+    private mutating func make(_ count: Int, at time: Int, room: ArenaLayout.Room? = nil) -> Int {
+        values.append(Value(count: count, first: time, last: time, room: room ?? (packs ? .halves : .floats)))
         return values.count - 1
     }
 
@@ -148,6 +166,8 @@ private struct Lifetimes {
             return place
         }
         for place in use.inputs { read(place, at: time) }
+        // Not every token is a number of 16 bits.
+        if operation.vocabulary != nil { values[use.inputs[0]].room = .floats }
         let source = node.inputs[0]
         let isFree = source > 0 && consumers[source] == 1 && !needs(source - 1).contains(.output)
         use.isInPlace = operation.isView || operation.worksInPlace && isFree && !needs(index).contains(.input)
@@ -155,7 +175,8 @@ private struct Lifetimes {
         use.output = output
         activations[index + 1] = output
         if operation.stateCount > 0 {
-            states[index] = make(operation.stateCount, at: time)
+            let room: ArenaLayout.Room = packs && operation.packsState ? .halves : .floats
+            states[index] = make(operation.stateCount, at: time, room: room)
             use.state = states[index]
         }
         uses.append(use)
@@ -209,7 +230,7 @@ private struct Lifetimes {
             }
             if let sum = gradients[value] {
                 read(sum, at: time)
-                use.inputGradients.append(make(values[sum].count, at: time))
+                use.inputGradients.append(make(values[sum].count, at: time, room: packs ? .nowhere : .floats))
                 use.sums.append(sum)
                 continue
             }
@@ -237,12 +258,13 @@ private struct Lifetimes {
         uses.append(use)
     }
 
-    /// First fit, greatest first; starts are multiples of 16 floats, so that tiles are aligned to 64 bytes.
-    func offsets() -> (starts: [Int], total: Int) {
-        var starts = [Int](repeating: 0, count: values.count)
+    /// Places the values of one room: first fit, greatest first; starts are multiples of 16, so that tiles of floats are
+    /// aligned to 64 bytes. Gives the numbers that all of them take.
+    func fit(_ room: ArenaLayout.Room, into starts: inout [Int]) -> Int {
         var placed: [Int] = []
         var total = 0
-        for value in values.indices.sorted(by: { values[$0].count > values[$1].count }) {
+        let members = values.indices.filter { values[$0].room == room }
+        for value in members.sorted(by: { values[$0].count > values[$1].count }) {
             let neighbours = placed.filter { other in
                 values[other].first <= values[value].last && values[value].first <= values[other].last
             }
@@ -255,7 +277,7 @@ private struct Lifetimes {
             placed.append(value)
             total = max(total, start + Self.aligned(values[value].count))
         }
-        return (starts, total)
+        return total
     }
 
     private static func aligned(_ count: Int) -> Int { (count + 15) / 16 * 16 }

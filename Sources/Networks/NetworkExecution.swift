@@ -26,19 +26,22 @@ package final class NetworkExecution {
     /// Examples in the tile, 0...`capacity`.
     package private(set) var examples = 0
 
-    private final class Step {
+    final class Step {
         let action: Schedule.Action
         let tile: Tile
         /// Gradients to add the computed ones to.
         let sums: [TileValue?]
         /// For every example that there is room for, the tiles of a chain.
         let chains: [TileChain]
+        /// How the action works on blocks of examples, where values rest in 16 bits.
+        let blocks: BlockStep?
 
-        init(action: Schedule.Action, tile: Tile, sums: [TileValue?], chains: [TileChain]) {
+        init(action: Schedule.Action, tile: Tile, sums: [TileValue?], chains: [TileChain], blocks: BlockStep?) {
             self.action = action
             self.tile = tile
             self.sums = sums
             self.chains = chains
+            self.blocks = blocks
         }
     }
 
@@ -46,115 +49,127 @@ package final class NetworkExecution {
     /// passes 0 and 1.
     package var clock: PhaseClock?
 
-    private let arena: Buffer<Float>
-    private let seeds: Buffer<UInt64>
+    let arena: Buffer<Float>
+    let seeds: Buffer<UInt64>
+    /// The values that rest in 16 bits; nil where none do.
+    let area: WorkArea?
     private let input, logits: TileValue
-    private var steps: [Step] = []
+    /// Where input and logits rest in 16 bits.
+    private let packedInput, packedLogits: PackedMove?
+    private(set) var steps: [Step] = []
 
     /// Allocates `plannedBytes`.
     ///
     /// - Parameters:
     ///   - once: nodes whose operands a `kept` schedule lends in pass 0 only.
+    ///   - atOnce: for nodes that need it, how many examples' operands must be there together: for values that rest in 16
+    ///     bits, since all of those that rest in floats are.
     ///   - numerics: a schedule without gradients has no use for its loss scale.
     package init(
         _ network: Network,
         schedule kind: Schedule.Kind,
         capacity: Int,
         once: Set<Int> = [],
+        atOnce: [Int: Int] = [:],
         numerics: Numerics = .single
     ) {
         precondition(capacity >= 1, "a tile has room for at least one example")
         self.network = network
         self.capacity = capacity
         self.numerics = numerics
-        schedule = Schedule(kind, network, once: once)
-        let layout = ArenaLayout(schedule, network)
-        let values = layout.count * capacity
-        let scratchCount = Self.scratchCount(network, capacity: capacity, numerics)
-        arena = Buffer(count: values + scratchCount + Self.passingCount(network, schedule))
+        let sizes = Sizes(network, kind, capacity: capacity, once: once, atOnce: atOnce, numerics)
+        schedule = sizes.schedule
+        let layout = sizes.layout
+        arena = Buffer(count: sizes.values + sizes.scratch + sizes.passing)
         seeds = Buffer(count: capacity)
-        let arena = self.arena
-        func value(_ place: ArenaLayout.Place) -> TileValue {
-            TileValue(buffer: arena, offset: place.offset * capacity, count: place.count, capacity: capacity)
-        }
+        area =
+            if let format = numerics.storage, let work = sizes.work {
+                WorkArea(format, halves: layout.halves, floats: work.count, capacity: capacity)
+            } else {
+                nil
+            }
+        let (arena, area) = (self.arena, self.area)
         let nothing = TileValue(buffer: arena, offset: 0, count: 0, capacity: capacity)
-        input = value(layout.input)
-        logits = value(layout.logits)
-        for (action, places) in zip(schedule.actions, layout.places) {
+        /// Where an action has a value: in the arena or, in blocks of `plan`, in the work area.
+        func value(_ place: ArenaLayout.Place, _ plan: WorkPlan? = nil) -> TileValue {
+            if place.room == .floats {
+                return TileValue(buffer: arena, offset: place.offset * capacity, count: place.count, capacity: capacity)
+            }
+            guard let area, let plan, let offset = plan.offsets[place] else { return nothing }
+            return area.value(offset: offset, count: place.count, block: plan.block)
+        }
+        packedInput = layout.input.room == .halves ? area?.move(layout.input) : nil
+        packedLogits = layout.logits.room == .halves ? area?.move(layout.logits) : nil
+        func end(_ place: ArenaLayout.Place) -> TileValue {
+            area.flatMap { place.room == .halves ? $0.value(offset: 0, count: place.count, block: 1) : nil }
+                ?? value(place)
+        }
+        input = end(layout.input)
+        logits = end(layout.logits)
+        for (index, (action, places)) in zip(schedule.actions, layout.places).enumerated() {
             let node: Int? =
                 switch action {
                 case .forward(let node), .backward(let node), .backwardThrough(let node), .gradient(let node, _): node
                 case .loss, .end: nil
                 }
+            let plan = sizes.work?.plans[index]
+            func gradient(_ position: Int) -> TileValue? {
+                guard let place = places.inputGradients[position] else { return nil }
+                guard let area, let plan,
+                    let offset = plan.passing.indices.contains(position) ? plan.passing[position] : nil
+                else { return value(place, plan) }
+                return area.value(offset: offset, count: place.count, block: plan.block)
+            }
             let tile = Tile(
-                inputs: places.inputs.map(value),
-                output: places.output.map(value) ?? nothing,
-                state: places.state.map(value) ?? nothing,
-                inputGradients: places.inputGradients.map { $0.map(value) },
-                outputGradient: places.outputGradient.map(value),
+                inputs: places.inputs.map { value($0, plan) },
+                output: places.output.map { value($0, plan) } ?? nothing,
+                state: places.state.map { value($0, plan) } ?? nothing,
+                inputGradients: places.inputGradients.indices.map(gradient),
+                outputGradient: places.outputGradient.map { value($0, plan) },
                 scratch: arena,
-                scratchOffset: values,
+                scratchOffset: sizes.values,
                 parameterOffset: node.map { network.nodes[$0].parameterOffset } ?? 0,
                 node: node ?? 0,
-                seeds: seeds,
+                seeds: area?.seeds ?? seeds,
                 isInPlace: places.isInPlace,
                 isGradientInPlace: places.isGradientInPlace,
                 isTraining: kind != .forward,
                 arithmetic: numerics.arithmetic,
                 examples: 0
             )
-            var chains: [TileChain] = []
-            if case .backwardThrough(let node) = action {
-                let convolutionOffset = network.startsChain(node) ? network.nodes[node].parameterOffset : nil
-                let pooling = network.pooling(ofChain: node) ?? node
-                let sharesScratch = [pooling, pooling - 1].allSatisfy {
-                    let operation = network.nodes[$0].operation
-                    return operation.scratchCount(capacity: 1, arithmetic: numerics.arithmetic) == 0
-                }
+            let sums = places.sums.map { $0.map { value($0, plan) } }
+            var (chains, blocks): ([TileChain], BlockStep?) = ([], nil)
+            var convolutionOffset: Int?
+            if case .backwardThrough(let node) = action, network.startsChain(node) {
+                convolutionOffset = network.nodes[node].parameterOffset
+            }
+            if let area, let plan {
+                let owner: Int? =
+                    if case .backwardThrough(let node) = action { network.pooling(ofChain: node) } else { node }
+                blocks = BlockStep(
+                    action,
+                    tile,
+                    sums,
+                    plan,
+                    area,
+                    operation: owner.map { network.nodes[$0].operation },
+                    convolutionOffset: convolutionOffset,
+                    sharesScratch: network.chainSharesScratch(action, numerics.arithmetic)
+                )
+            } else if case .backwardThrough = action {
+                let passing = sizes.values + sizes.scratch
+                let sharesScratch = network.chainSharesScratch(action, numerics.arithmetic)
                 chains = (0..<capacity).map {
                     TileChain(
                         tile,
                         example: $0,
-                        passing: values + scratchCount,
+                        passing: passing,
                         convolutionOffset: convolutionOffset,
                         sharesScratch: sharesScratch
                     )
                 }
             }
-            steps.append(Step(action: action, tile: tile, sums: places.sums.map { $0.map(value) }, chains: chains))
-        }
-    }
-
-    /// The bytes that an execution allocates.
-    package static func plannedBytes(
-        _ network: Network,
-        schedule kind: Schedule.Kind,
-        capacity: Int,
-        once: Set<Int> = [],
-        numerics: Numerics = .single
-    ) -> Int {
-        let schedule = Schedule(kind, network, once: once)
-        let layout = ArenaLayout(schedule, network)
-        let scratch = scratchCount(network, capacity: capacity, numerics) + passingCount(network, schedule)
-        let floats = layout.count * capacity + scratch
-        return floats * MemoryLayout<Float>.stride + capacity * MemoryLayout<UInt64>.stride
-    }
-
-    /// The bytes that one more example of a tile takes, scratch apart.
-    package static func bytesPerExample(_ network: Network, schedule kind: Schedule.Kind) -> Int {
-        max(1, ArenaLayout(Schedule(kind, network), network).count * MemoryLayout<Float>.stride)
-    }
-
-    private static func scratchCount(_ network: Network, capacity: Int, _ numerics: Numerics) -> Int {
-        let arithmetic = numerics.arithmetic
-        return network.nodes.map { $0.operation.scratchCount(capacity: capacity, arithmetic: arithmetic) }.max() ?? 0
-    }
-
-    /// Floats of one example's gradient on its way through an activation.
-    private static func passingCount(_ network: Network, _ schedule: Schedule) -> Int {
-        schedule.actions.reduce(0) { count, action in
-            guard case .backwardThrough(let node) = action else { return count }
-            return max(count, TileChain.passingCount(node, network))
+            steps.append(Step(action: action, tile: tile, sums: sums, chains: chains, blocks: blocks))
         }
     }
 
@@ -164,11 +179,14 @@ package final class NetworkExecution {
     package func load(examples: Int, _ fill: (Int, inout MutableSpan<Float>) -> UInt64) {
         precondition(examples >= 0 && examples <= capacity, "a tile holds up to \(capacity) examples")
         self.examples = examples
+        area?.occupant = nil
         for example in 0..<examples {
-            input.buffer.write(input.range(example)) { row in
+            // What rests in 16 bits is written at the beginning of the work area first.
+            input.buffer.write(input.range(packedInput == nil ? example : 0)) { row in
                 let seed = fill(example, &row)
                 seeds.write { $0[example] = seed }
             }
+            packedInput?.pack(example..<example + 1)
         }
     }
 
@@ -184,71 +202,21 @@ package final class NetworkExecution {
         guard examples > 0 else { return }
         clock?.begin()
         for step in steps {
-            step.tile.examples = examples
-            run(step, parameters, labels, visitor)
+            if let blocks = step.blocks {
+                run(step, blocks, parameters, labels, visitor)
+            } else {
+                step.tile.examples = examples
+                run(step, parameters, labels, visitor)
+            }
             clock?.end(step.action.phase)
         }
-    }
-
-    private func run(
-        _ step: Step,
-        _ parameters: Buffer<Float>,
-        _ labels: [Int32],
-        _ visitor: (any GradientVisitor)?
-    ) {
-        switch step.action {
-        case .forward(let node):
-            if !network.nodes[node].operation.isView {
-                network.nodes[node].operation.forward(step.tile, parameters: parameters)
-            }
-        case .loss:
-            for example in 0..<examples {
-                CrossEntropy.gradient(
-                    step.tile.output,
-                    example: example,
-                    classes: network.classes,
-                    labels: labels,
-                    into: step.tile.given
-                )
-                guard numerics.lossScale != 1 else { continue }
-                step.tile.given.buffer.write(step.tile.given.range(example)) {
-                    Elementwise.scale(&$0, by: numerics.lossScale)
-                }
-            }
-        case .backward(let node):
-            if !network.nodes[node].operation.isView {
-                network.nodes[node].operation.backward(step.tile, parameters: parameters)
-            }
-            for (position, sum) in step.sums.enumerated() {
-                guard let sum, let part = step.tile.inputGradients[position] else { continue }
-                part.buffer.read(part.range(0..<examples)) { part in
-                    sum.buffer.write(sum.range(0..<examples)) { Elementwise.add(part, to: &$0) }
-                }
-            }
-        case .backwardThrough(let node):
-            for example in 0..<examples { goBack(step.chains[example], from: node, parameters) }
-        case .gradient(let node, let pass):
-            visitor?.visit(node: node, pass: pass, tile: step.tile, parameters: parameters)
-        case .end(let pass):
-            visitor?.end(pass: pass, examples: examples)
-        }
-    }
-
-    private func goBack(_ chain: TileChain, from node: Int, _ parameters: Buffer<Float>) {
-        var pooling = node
-        if let convolution = chain.convolution {
-            network.nodes[node].operation.backward(convolution, parameters: parameters)
-            pooling -= 1
-        }
-        network.nodes[pooling].operation.backward(chain.pooling, parameters: parameters)
-        network.nodes[pooling - 1].operation.backward(chain.activation, parameters: parameters)
-        chain.pooling.copy(chain.activation.inputGradient, to: chain.activation.output)
     }
 
     /// The logits of one example, after `run` of a forward schedule.
     package func logits(example: Int) -> [Float] {
         precondition(example >= 0 && example < examples, "no such example in the tile")
         precondition(schedule.kind == .forward, "only a forward schedule keeps the logits")
+        let logits = logits(of: example)
         return logits.buffer.read(logits.range(example)) { row in row.indices.map { row[$0] } }
     }
 
@@ -262,10 +230,25 @@ package final class NetworkExecution {
         check(labels)
         var score = (loss: 0.0, correct: 0, labels: 0)
         for example in 0..<examples {
-            let one = CrossEntropy.score(logits, example: example, classes: network.classes, labels: labels)
+            let one = CrossEntropy.score(
+                logits(of: example),
+                example: example,
+                classes: network.classes,
+                labels: labels
+            )
             score = (score.loss + one.loss, score.correct + one.correct, score.labels + one.labels)
         }
         return score
+    }
+
+    /// The logits where those of one example can be read.
+    private func logits(of example: Int) -> TileValue {
+        guard let packedLogits else { return logits }
+        area?.occupant = nil
+        packedLogits.unpack(example..<example + 1)
+        var lent = logits
+        lent.first = -example
+        return lent
     }
 
     private func check(_ labels: [Int32]) {

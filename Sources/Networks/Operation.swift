@@ -99,6 +99,11 @@ package protocol Operation: Sendable {
     var parameters: [OperationParameter] { get }
     /// Floats an example that `forward` leaves for later.
     var stateCount: Int { get }
+    /// Whether the state can rest in 16 bits a number without loss.
+    var packsState: Bool { get }
+    /// The state of one example in 16 bits a number, and back, where `packsState`.
+    func packState(_ state: Span<Float>, into bits: inout MutableSpan<UInt16>)
+    func unpackState(_ bits: Span<UInt16>, into state: inout MutableSpan<Float>)
     /// What `backward` reads beside the output's gradient.
     var backwardNeeds: Needs { get }
     /// What the parameters' gradients read beside the output's gradient.
@@ -149,6 +154,13 @@ extension Operation {
     package var input: Shape { inputs[0] }
     package var parameters: [OperationParameter] { [] }
     package var stateCount: Int { 0 }
+    package var packsState: Bool { false }
+    package func packState(_ state: Span<Float>, into bits: inout MutableSpan<UInt16>) {
+        preconditionFailure("the state of \(kind) rests in floats")
+    }
+    package func unpackState(_ bits: Span<UInt16>, into state: inout MutableSpan<Float>) {
+        preconditionFailure("the state of \(kind) rests in floats")
+    }
     package var backwardNeeds: Needs { [] }
     package var gradientNeeds: Needs { [] }
     package var gradientFollowsBackward: Bool { false }

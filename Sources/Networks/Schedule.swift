@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Kernels
+
 /// What a worker does with a tile, step by step. How long every value must live follows from it, and from that the arena.
 package struct Schedule: Hashable, Sendable {
     /// One step.
@@ -126,6 +128,15 @@ extension Network {
     func pooling(ofChain node: Int) -> Int? {
         if startsChain(node) { return node - 1 }
         return passesThrough(node) ? node : nil
+    }
+
+    /// Whether pooling and activation of a chain use no scratch, so that what a convolution made there stays for the next
+    /// examples.
+    func chainSharesScratch(_ action: Schedule.Action, _ arithmetic: ProductArithmetic) -> Bool {
+        guard case .backwardThrough(let node) = action, let pooling = pooling(ofChain: node) else { return false }
+        return [pooling, pooling - 1].allSatisfy {
+            nodes[$0].operation.scratchCount(capacity: 1, arithmetic: arithmetic) == 0
+        }
     }
 
     /// Whether exactly one node reads a value.

@@ -2,37 +2,42 @@
 
 package import Kernels
 
-/// A value of every example in a tile: example i lies at `offset` + i · `count`, without gaps.
+/// A value of every example in a tile: example i lies at `offset` + (`first` + i) · `count`, without gaps.
 package struct TileValue: Sendable {
-    /// The worker's arena.
+    /// The worker's arena, or its work area.
     package let buffer: Buffer<Float>
-    /// Where the first example's value begins.
+    /// Where the value begins.
     package let offset: Int
     /// Floats of one example.
     package let count: Int
     /// Examples that there is room for.
     package let capacity: Int
+    /// The row of example 0: above 0 where a tile is some of the arena's examples, below where only later ones are there.
+    package var first = 0
+
+    /// Where the value of one example begins.
+    private func start(_ example: Int) -> Int { offset + (first + example) * count }
 
     /// The value of one example.
     package func range(_ example: Int) -> Range<Int> {
-        offset + example * count..<offset + (example + 1) * count
+        start(example)..<start(example + 1)
     }
 
     /// The values of some examples, one after another.
     package func range(_ examples: Range<Int>) -> Range<Int> {
-        offset + examples.lowerBound * count..<offset + examples.upperBound * count
+        start(examples.lowerBound)..<start(examples.upperBound)
     }
 
     /// All examples as one matrix, `count` / `columns` rows each, rows in use or not.
     package func matrix(columns: Int) -> MatrixView {
-        MatrixView(buffer, offset: offset, rows: capacity * count / columns, columns: columns)
+        MatrixView(buffer, offset: start(0), rows: (capacity - first) * count / columns, columns: columns)
     }
 
     /// Some examples as one matrix, `count` / `columns` rows each.
     package func matrix(columns: Int, examples: Range<Int>) -> MatrixView {
         MatrixView(
             buffer,
-            offset: offset + examples.lowerBound * count,
+            offset: start(examples.lowerBound),
             rows: examples.count * count / columns,
             columns: columns
         )
@@ -69,11 +74,13 @@ package final class Tile {
     package let isTraining: Bool
     /// How the operation's products are computed.
     package let arithmetic: ProductArithmetic
-    /// Whether what `backward` made of the parameters alone for the tile before is still in the scratch: for an operation
-    /// that goes back singly, example after example.
+    /// Whether what the operation made of the parameters alone for the examples before these, in the same action, is still
+    /// in the scratch.
     package var reusesPreparation = false
     /// Examples in use.
     package var examples: Int
+    /// Brings what rests elsewhere, for a tile whose operands are lent; nil where everything is in the arena.
+    var lender: OperandLender?
 
     /// - Parameters: the properties of the same names.
     package init(
@@ -130,6 +137,17 @@ package final class Tile {
             examples: examples
         )
     }
+
+    /// Brings the operands of some examples, at most ``mostAtOnce``, to where they can be read; those of other examples may be
+    /// gone then. For tiles that are lent to a visitor, before it reads.
+    ///
+    /// - Parameter ahead: whether those of the examples after them are read next.
+    package func bring(_ examples: Range<Int>, ahead: Bool = true) {
+        lender?.bring(examples, ahead: ahead, to: self)
+    }
+
+    /// How many examples ``bring(_:ahead:)`` takes at a time.
+    package var mostAtOnce: Int { lender?.most ?? .max }
 
     /// The only or first input.
     package var input: TileValue { inputs[0] }

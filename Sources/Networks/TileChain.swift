@@ -60,6 +60,6 @@ final class TileChain {
 extension TileValue {
     /// One example's value, as that of a tile of one.
     func single(_ example: Int) -> TileValue {
-        TileValue(buffer: buffer, offset: offset + example * count, count: count, capacity: 1)
+        TileValue(buffer: buffer, offset: range(example).lowerBound, count: count, capacity: 1)
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounting
-import Kernels
+package import Kernels
 package import Networks
 
 extension ClippingPlan {
@@ -37,7 +37,7 @@ extension ClippingPlan {
                 expected: "one that takes the clip norm \(grid.clip) to \(largest) at most"
             )
         }
-        let capacity = capacity ?? Self.usualCapacity(network)
+        let capacity = capacity ?? Self.usualCapacity(network, storage: options.numerics.storage)
         let shape = Self.shape(method, network, capacity: capacity, recomputes: options.recomputes)
         self.network = network
         self.method = method
@@ -242,29 +242,29 @@ extension ClippingPlan {
 
     /// Examples of a tile where nothing limits them: enough rows for the products of layers with large weights, few where
     /// the rows of one example are enough.
-    package static func usualCapacity(_ network: Network) -> Int {
+    package static func usualCapacity(_ network: Network, storage: NumberFormat? = nil) -> Int {
         var capacity = 8
         for (_, _, shape) in network.weightProducts where shape.coordinates >= 1 << 17 {
             let rows = 256
             capacity = max(capacity, min(rows, (rows + shape.places - 1) / shape.places))
         }
-        return max(1, min(capacity, largestCapacity(network)))
+        return max(1, min(capacity, largestCapacity(network, storage)))
     }
 }
 
 extension ClippingPlan {
     /// Beyond this a tile's values leave every cache, and more examples gain nothing.
-    private static func largestCapacity(_ network: Network) -> Int {
-        largestTileBytes / NetworkExecution.bytesPerExample(network, schedule: .kept)
+    private static func largestCapacity(_ network: Network, _ storage: NumberFormat?) -> Int {
+        largestTileBytes / NetworkExecution.bytesPerExample(network, schedule: .kept, storage: storage)
     }
 
     /// Examples of a tile that suit a logical batch as well: where sums are taken by leaves, the 2^k leaves with k common
     /// bits of their keys should nearly always fit, since a leaf that does not fit is halved.
-    static func usualCapacity(_ network: Network, batch: Double, workers: Int) -> Int {
-        let usual = usualCapacity(network)
+    static func usualCapacity(_ network: Network, batch: Double, workers: Int, storage: NumberFormat?) -> Int {
+        let usual = usualCapacity(network, storage: storage)
         let cost = ClippingCost()
         guard network.parameterCount > cost.wholeCoordinates || cost.prefersLayers(network) else { return usual }
-        let largest = min(Double(largestCapacity(network)), 1.25 * Double(usual))
+        let largest = min(Double(largestCapacity(network, storage)), 1.25 * Double(usual))
         var leaves = 1.0
         while leaves < batch {
             let mean = batch / leaves

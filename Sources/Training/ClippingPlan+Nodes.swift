@@ -62,6 +62,29 @@ extension ClippingPlan {
         }
     }
 
+    /// Of nodes with a weight that is summed by leaves, how many examples' operands one float product takes.
+    var examplesAtOnce: [Int: Int] {
+        var found: [Int: Int] = [:]
+        for weight in weights {
+            guard let leaf = weight.leafCapacity else { continue }
+            let operation = network.nodes[weight.node].operation
+            let examples = min(leaf, operation.operandExamples(weight.product, capacity: capacity))
+            found[weight.node] = max(found[weight.node] ?? 1, examples)
+        }
+        return found
+    }
+
+    /// Bytes of the values of a worker's tile that rest between operations.
+    package var keptActivationBytes: Int {
+        capacity
+            * NetworkExecution.bytesPerExample(
+                network,
+                schedule: schedule,
+                once: onceNodes,
+                storage: options.numerics.storage
+            )
+    }
+
     /// Nodes whose operands are read in pass 0 only.
     var onceNodes: Set<Int> {
         Set(nodePaths.indices.filter { if case .kept = nodePaths[$0] { true } else { false } })

@@ -174,8 +174,11 @@ package struct LayerPlan: Hashable, Sendable, Codable {
         method = weight.sum == .plain ? sum : "\(weight.norm.rawValue), \(sum)"
         recompute = plan.schedule == .recomputed
         let operands = plan.schedule == .kept ? node.operation.input.count + node.operation.output.count : 0
-        let values = plan.onceNodes.contains(weight.node) ? weight.shape.coordinates : operands
-        keptBytes = values * plan.capacity * MemoryLayout<Float>.stride
+        // Gradients that are kept stay floats, whatever activations rest in.
+        let isOnce = plan.onceNodes.contains(weight.node)
+        let isFloat = isOnce || plan.options.numerics.storage == nil
+        let bytes = isFloat ? MemoryLayout<Float>.stride : MemoryLayout<UInt16>.stride
+        keptBytes = (isOnce ? weight.shape.coordinates : operands) * plan.capacity * bytes
         ghostCost = weight.ghostCost
         instantiateCost = weight.instantiateCost
     }

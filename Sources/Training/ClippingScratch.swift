@@ -154,6 +154,7 @@ final class ClippingScratch {
     func record(_ node: Int, _ tile: Tile, _ network: Network) {
         checksums.write { checksums in
             for example in 0..<tile.examples {
+                tile.bring(example..<example + 1)
                 checksums[node * capacity + example] = Self.checksum(tile, network.nodes[node].operation, example)
             }
         }
@@ -164,6 +165,7 @@ final class ClippingScratch {
     func compare(_ node: Int, _ tile: Tile, _ network: Network) {
         checksums.read { checksums in
             for example in 0..<tile.examples {
+                tile.bring(example..<example + 1)
                 let found = Self.checksum(tile, network.nodes[node].operation, example)
                 if found != checksums[node * capacity + example] { factors.write { $0[example] = 0 } }
             }

@@ -31,7 +31,7 @@ package struct Evaluation: Hashable, Sendable {
             throw .invalidArgument(name: "test data", value: "0 examples", expected: "at least one")
         }
         let count = dataset.count
-        let rows = Self.tileRows(network)
+        let rows = Self.tileRows(network, numerics.storage)
         let tiles = (count + rows - 1) / rows
         let losses = Buffer<Double>(count: tiles)
         let hits = Buffer<Int64>(count: tiles)
@@ -62,18 +62,15 @@ package struct Evaluation: Hashable, Sendable {
 
     /// Bytes that an evaluation takes while it runs.
     package static func plannedBytes(for network: Network, workers: Int, numerics: Numerics) -> Int {
-        workers
-            * NetworkExecution.plannedBytes(
-                network,
-                schedule: .forward,
-                capacity: tileRows(network),
-                numerics: numerics
-            )
+        let rows = tileRows(network, numerics.storage)
+        return workers
+            * NetworkExecution.plannedBytes(network, schedule: .forward, capacity: rows, numerics: numerics)
     }
 
     /// Examples of a tile: as many as lie in cache, up to 32.
-    private static func tileRows(_ network: Network) -> Int {
-        max(1, min(32, (1 << 20) / NetworkExecution.bytesPerExample(network, schedule: .forward)))
+    private static func tileRows(_ network: Network, _ storage: NumberFormat?) -> Int {
+        let bytes = NetworkExecution.bytesPerExample(network, schedule: .forward, storage: storage)
+        return max(1, min(32, (1 << 20) / bytes))
     }
 }
 

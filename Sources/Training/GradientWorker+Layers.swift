@@ -16,6 +16,7 @@ extension GradientWorker {
                 continue
             }
             for example in 0..<tile.examples {
+                tile.bring(example..<example + 1)
                 var squared = 0.0
                 var mass = 0.0
                 for group in 0..<weight.shape.groups {
@@ -38,6 +39,7 @@ extension GradientWorker {
         }
         guard operation.hasDirectGradient else { return }
         for example in 0..<tile.examples {
+            tile.bring(example..<example + 1)
             operation.visitDirectGradient(example: example, tile, parameters: parameters) { _, values in
                 scratch.add(squaredNorm: Reductions.sumOfSquares(values), example: example)
             }
@@ -51,9 +53,10 @@ extension GradientWorker {
         _ operation: any Operation,
         _ tile: Tile
     ) {
-        let step = operation.operandExamples(weight.product, capacity: plan.capacity)
+        let step = min(tile.mostAtOnce, operation.operandExamples(weight.product, capacity: plan.capacity))
         for start in stride(from: 0, to: tile.examples, by: step) {
             let examples = start..<min(tile.examples, start + step)
+            tile.bring(examples)
             let operands = operation.operands(weight.product, group: 0, examples: examples, tile)
             for (row, example) in examples.enumerated() {
                 let found = GramNorm.ofOnePlace(
@@ -132,6 +135,7 @@ extension GradientWorker {
             for example in 0..<tile.examples {
                 let factor = scratch.factor(example)
                 guard factor > 0 else { continue }
+                tile.bring(example..<example + 1)
                 operation.visitDirectGradient(example: example, tile, parameters: parameters) { offset, values in
                     sum.add(values, scale: factor * perUnit, at: offset)
                 }
@@ -159,6 +163,7 @@ extension GradientWorker {
         for example in 0..<tile.examples {
             let factor = scratch.factor(example)
             guard factor > 0 else { continue }
+            tile.bring(example..<example + 1)
             for group in 0..<weight.shape.groups {
                 let operands = operation.operands(
                     weight.product,
@@ -189,6 +194,7 @@ extension GradientWorker {
             let offset = start + group * shape.rows * shape.columns
             guard leaf.count > step else {
                 // All operands are there at once, so that a part of the sum at a time, which stays in cache, is enough.
+                tile.bring(leaf)
                 let operands = operation.operands(weight.product, group: group, examples: leaf, tile)
                 let clipped = clip(operands, examples: leaf, weight)
                 for start in stride(from: 0, to: shape.rows, by: shape.partRows) {
@@ -204,6 +210,7 @@ extension GradientWorker {
             let target = shape.target(scratch.partial, offset: 0, group: 0)
             for first in stride(from: leaf.lowerBound, to: leaf.upperBound, by: step) {
                 let examples = first..<min(leaf.upperBound, first + step)
+                tile.bring(examples)
                 let operands = operation.operands(weight.product, group: group, examples: examples, tile)
                 // Its blocks of terms are what the certificate counts roundings by.
                 clip(operands, examples: examples, weight)

@@ -41,6 +41,7 @@ extension GradientWorker {
         let count = plan.network.nodes[node].parameterCount
         for example in 0..<tile.examples {
             let start = scratch.keptStart(example) + offset
+            tile.bring(example..<example + 1)
             makeGradient(node, tile, example: example, into: scratch.kept, at: start)
             scratch.kept.read(start..<start + count) {
                 scratch.add(squaredNorm: Reductions.sumOfSquares($0), example: example)
@@ -54,6 +55,7 @@ extension GradientWorker {
             if let gradient = scratch.gradient {
                 for piece in pieces where !piece.isKept {
                     guard let tile = tiles[piece.node] else { continue }
+                    tile.bring(example..<example + 1, ahead: false)
                     makeGradient(piece.node, tile, example: example, into: gradient, at: piece.offset)
                 }
                 gradient.read { scratch.add(squaredNorm: Reductions.sumOfSquares($0), example: example) }

@@ -55,6 +55,7 @@ final class GradientWorker: GradientVisitor {
             schedule: plan.schedule,
             capacity: plan.capacity,
             once: plan.onceNodes,
+            atOnce: plan.examplesAtOnce,
             numerics: plan.options.numerics
         )
         execution.clock = clock
@@ -79,6 +80,7 @@ final class GradientWorker: GradientVisitor {
             schedule: plan.schedule,
             capacity: plan.capacity,
             once: plan.onceNodes,
+            atOnce: plan.examplesAtOnce,
             numerics: plan.options.numerics
         )
             + ClippingScratch.plannedBytes(plan)
@@ -177,11 +179,12 @@ final class GradientWorker: GradientVisitor {
         guard let plainSum else { return }
         let operation = plan.network.nodes[node].operation
         for (product, shape) in plan.network.nodes[node].products.enumerated() {
-            let step = operation.operandExamples(product, capacity: tile.input.capacity)
+            let step = min(tile.mostAtOnce, operation.operandExamples(product, capacity: tile.input.capacity))
             let offset = tile.parameterOffset + operation.offset(ofParameter: shape.parameter)
             for first in stride(from: 0, to: tile.examples, by: step) {
+                let examples = first..<min(tile.examples, first + step)
+                tile.bring(examples)
                 for group in 0..<shape.groups {
-                    let examples = first..<min(tile.examples, first + step)
                     let operands = operation.operands(product, group: group, examples: examples, tile)
                     let target = shape.target(plainSum, offset: offset, group: group)
                     FixedOrderProduct.multiply(
@@ -196,6 +199,7 @@ final class GradientWorker: GradientVisitor {
         }
         guard operation.hasDirectGradient else { return }
         for example in 0..<tile.examples {
+            tile.bring(example..<example + 1)
             operation.visitDirectGradient(example: example, tile, parameters: parameters) { offset, values in
                 plainSum.write(offset..<offset + values.count) { Elementwise.add(values, to: &$0) }
             }
@@ -209,6 +213,7 @@ final class GradientWorker: GradientVisitor {
         for example in 0..<examples {
             for node in plan.network.nodes.indices {
                 guard let tile = tiles[node] else { continue }
+                tile.bring(example..<example + 1, ahead: false)
                 makeGradient(node, tile, example: example, into: gradient, at: tile.parameterOffset)
             }
             // The outcome tells the example's norm and whether it was clipped: private, so it ends here unless somebody

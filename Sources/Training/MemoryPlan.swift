@@ -66,6 +66,8 @@ package struct MemoryPlan: Sendable {
     package var totalBytes: Int { items.reduce(0) { $0 + $1.bytes } }
     /// Examples in work at one time.
     package var physicalBatch: Int { workers * clipping.capacity }
+    /// The bytes of activations, gradients between operations and operations' state that rest in all workers' tiles.
+    package var keptActivationBytes: Int { workers * clipping.keptActivationBytes }
     /// The bytes of gradients, activations and scratch: what is allocated once for all steps.
     package var arenaBytes: Int { items.filter { $0.name == Self.gradients }.reduce(0) { $0 + $1.bytes } }
 
@@ -124,7 +126,12 @@ package struct MemoryPlan: Sendable {
     private static func largestCapacity(_ request: Request, workers: Int) -> Int {
         if let physicalBatch = request.physicalBatch { return max(1, physicalBatch / workers) }
         let share = Int((request.batch / Double(request.workers)).rounded(.up))
-        let usual = ClippingPlan.usualCapacity(request.network, batch: request.batch, workers: workers)
+        let usual = ClippingPlan.usualCapacity(
+            request.network,
+            batch: request.batch,
+            workers: workers,
+            storage: request.options.numerics.storage
+        )
         return max(1, min(usual, 2 * max(share, 1)))
     }
 

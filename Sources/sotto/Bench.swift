@@ -62,7 +62,7 @@ struct Bench: ParsableCommand {
         let start = ContinuousClock.now
         while times.count < 5 || (ContinuousClock.now - start) / .seconds(1) < seconds { times.append(bench.step()) }
         let peak = ProcessMemory.peak()
-        let report = BenchReport(bench, times, precision: numbers.precision, peakBytes: peak)
+        let report = BenchReport(bench, times, numbers: numbers, peakBytes: peak)
         try format.print(report, rows: report.fill)
     }
 }
@@ -76,6 +76,7 @@ struct BenchReport: Encodable {
     let model: String
     let clipping: String
     let precision: Precision
+    let storage: Storage
     let batch: Int
     let physicalBatch: Int
     let workers: Int
@@ -93,12 +94,13 @@ struct BenchReport: Encodable {
     let sgemmShare: Double
     let library: String
 
-    init(_ bench: StepBench, _ times: [Double], precision: Precision, peakBytes: Int?) {
+    init(_ bench: StepBench, _ times: [Double], numbers: NumericsOptions, peakBytes: Int?) {
         let sorted = times.sorted()
         let median = sorted[sorted.count / 2]
         model = bench.network.name
         clipping = bench.memory.clipping.method.rawValue
-        self.precision = precision
+        precision = numbers.precision
+        storage = numbers.storage
         batch = bench.batch
         physicalBatch = bench.memory.physicalBatch
         workers = bench.memory.workers

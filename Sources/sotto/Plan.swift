@@ -34,6 +34,8 @@ struct Plan: ParsableCommand {
         let clipping: String
         let workers: Int
         let physicalBatch: Int
+        let storage: Storage
+        let keptActivationBytes: Int
         let arenaBytes: Int
         let totalBytes: Int
         let smallestLimitBytes: Int
@@ -68,6 +70,8 @@ struct Plan: ParsableCommand {
             clipping: clipping.rawValue,
             workers: plan.workers,
             physicalBatch: plan.physicalBatch,
+            storage: numbers.storage,
+            keptActivationBytes: plan.keptActivationBytes,
             arenaBytes: plan.arenaBytes,
             totalBytes: plan.totalBytes,
             smallestLimitBytes: plan.smallestLimitBytes,
@@ -78,6 +82,10 @@ struct Plan: ParsableCommand {
         try format.print(report) { table in
             table.row("model", "\(network.name), \(Decimal.grouped(dimension)) parameters")
             table.row("physical batch", "\(plan.physicalBatch) examples on \(plan.workers) workers")
+            table.row(
+                "activations",
+                "\(ByteSize(bytes: plan.keptActivationBytes)) of the gradients' room, in \(numbers.storage)"
+            )
             for item in plan.items { table.row(item.name, "\(ByteSize(bytes: item.bytes))") }
             table.row("all", "\(ByteSize(bytes: plan.totalBytes)) beyond the process and its data")
             table.row("smallest limit", "\(ByteSize(bytes: plan.smallestLimitBytes))")

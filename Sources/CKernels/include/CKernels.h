@@ -218,6 +218,14 @@ void sotto_add_patches_portable(const float *_Nullable patches, sotto_window win
 void sotto_max_pool(const float *image, sotto_window window, float *output, float *argument);
 void sotto_max_pool_portable(const float *image, sotto_window window, float *output, float *argument);
 
+/// The low 16 bits of every argument.
+void sotto_pack_places(const float *argument, size_t count, uint16_t *out);
+void sotto_pack_places_portable(const float *argument, size_t count, uint16_t *out);
+
+/// The arguments again. No element that a window sees is 2^16 or more behind the first that it sees.
+void sotto_unpack_places(const uint16_t *places, sotto_window window, float *argument);
+void sotto_unpack_places_portable(const uint16_t *places, sotto_window window, float *argument);
+
 /// image_gradient[argument[i]] += output_gradient[i] for every i whose argument is in window i / channels.
 void sotto_max_pool_backward(const float *argument, const float *output_gradient, sotto_window window,
                              float *image_gradient);

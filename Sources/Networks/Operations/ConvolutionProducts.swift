@@ -188,7 +188,7 @@ struct ConvolutionProducts: Sendable {
     }
 
     func forward(_ tile: Tile, weight: ConvolutionWeight) {
-        prepare(weight, for: forwardProduct, tile)
+        if !tile.reusesPreparation { prepare(weight, for: forwardProduct, tile) }
         forEachBlock(tile) { examples, positions in
             for group in 0..<groups {
                 let patches = patches(examples, positions, group: group, tile)

@@ -25,7 +25,16 @@ package struct MaxPooling: Operation {
 
     /// Where each maximum was.
     package var stateCount: Int { output.count }
+    package var packsState: Bool { window.packsPlaces }
     package var backwardNeeds: Needs { .state }
+
+    package func packState(_ state: Span<Float>, into bits: inout MutableSpan<UInt16>) {
+        window.packPlaces(state, into: &bits)
+    }
+
+    package func unpackState(_ bits: Span<UInt16>, into state: inout MutableSpan<Float>) {
+        window.unpackPlaces(bits, into: &state)
+    }
 
     package func forward(_ tile: Tile, parameters: Buffer<Float>) {
         for example in 0..<tile.examples {

@@ -169,12 +169,19 @@ struct Recurrence: Sendable {
 extension TileValue {
     /// One place of every example, a row an example; examples lie in [places, columns].
     func place(_ place: Int, columns: Int) -> MatrixView {
-        MatrixView(buffer, offset: offset + place * columns, rows: capacity, columns: columns, stride: count)
+        let start = range(0).lowerBound + place * columns
+        return MatrixView(buffer, offset: start, rows: capacity - first, columns: columns, stride: count)
     }
 
     /// One part of a value whose tile holds part after part, each for all examples, instead of example after example;
     /// `range` is where the part would lie in one example.
     func part(_ range: Range<Int>) -> TileValue {
-        TileValue(buffer: buffer, offset: offset + range.lowerBound * capacity, count: range.count, capacity: capacity)
+        TileValue(
+            buffer: buffer,
+            offset: offset + range.lowerBound * capacity,
+            count: range.count,
+            capacity: capacity,
+            first: first
+        )
     }
 }
