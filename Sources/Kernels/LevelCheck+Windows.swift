@@ -47,6 +47,7 @@ extension LevelCheck {
         )
         var (maxima, winners) = ([Float](repeating: 0, count: count), [Float](repeating: 0, count: count))
         unsafe sotto_max_pool_portable(values, c, &maxima, &winners)
+        let places = winners.map { UInt16(truncatingIfNeeded: $0.bitPattern) }
         let given = (0..<3 * count).map { values[$0 % values.count] }
         return [
             LevelLoop("max pooling", count) {
@@ -62,6 +63,20 @@ extension LevelCheck {
             } _: {
                 var maxima = maxima
                 unsafe sotto_max_pool_portable(values, c, &maxima, &$0)
+            },
+            LevelLoop("16 bits of places", count) {
+                var places = [UInt16](repeating: 0, count: count)
+                unsafe sotto_pack_places(winners, count, &places)
+                $0 = places.map(Float.init)
+            } _: {
+                var places = [UInt16](repeating: 0, count: count)
+                unsafe sotto_pack_places_portable(winners, count, &places)
+                $0 = places.map(Float.init)
+            },
+            LevelLoop("places of 16 bits", count) {
+                unsafe sotto_unpack_places(places, c, &$0)
+            } _: {
+                unsafe sotto_unpack_places_portable(places, c, &$0)
             },
             LevelLoop("max pooling backward", imageCount) {
                 unsafe sotto_max_pool_backward(winners, given, c, &$0)

@@ -157,6 +157,13 @@ private struct Lifetimes {
         return needs
     }
 
+    /// Whether nobody but its one reader reads what is in a value's place.
+    private func isFree(_ value: Int) -> Bool {
+        guard value > 0, consumers[value] == 1, !needs(value - 1).contains(.output) else { return false }
+        let maker = network.nodes[value - 1]
+        return !maker.operation.isView || isFree(maker.inputs[0])
+    }
+
     private mutating func forward(_ index: Int, at time: Int) {
         let node = network.nodes[index]
         let operation = node.operation
@@ -168,9 +175,8 @@ private struct Lifetimes {
         for place in use.inputs { read(place, at: time) }
         // Not every token is a number of 16 bits.
         if operation.vocabulary != nil { values[use.inputs[0]].room = .floats }
-        let source = node.inputs[0]
-        let isFree = source > 0 && consumers[source] == 1 && !needs(source - 1).contains(.output)
-        use.isInPlace = operation.isView || operation.worksInPlace && isFree && !needs(index).contains(.input)
+        let isFree = operation.worksInPlace && isFree(node.inputs[0]) && !needs(index).contains(.input)
+        use.isInPlace = operation.isView || isFree
         let output = use.isInPlace ? use.inputs[0] : make(operation.output.count, at: time)
         use.output = output
         activations[index + 1] = output

@@ -56,6 +56,12 @@ extension NetworkExecution {
         return floats * MemoryLayout<Float>.stride + capacity * MemoryLayout<UInt64>.stride + (packed ?? 0)
     }
 
+    /// The bytes of everything that was allocated.
+    package var allocatedBytes: Int {
+        let packed = area.map { 2 * $0.bits.count + 4 * $0.floats.count + 8 * $0.seeds.count }
+        return 4 * arena.count + 8 * seeds.count + (packed ?? 0)
+    }
+
     /// The bytes that one more example of a tile takes at rest: activations, gradients and operations' state.
     package static func bytesPerExample(
         _ network: Network,

@@ -13,7 +13,16 @@ package struct TileValue: Sendable {
     /// Examples that there is room for.
     package let capacity: Int
     /// The row of example 0: above 0 where a tile is some of the arena's examples, below where only later ones are there.
-    package var first = 0
+    package var first: Int
+
+    /// - Parameters: the properties of the same names.
+    package init(buffer: Buffer<Float>, offset: Int, count: Int, capacity: Int, first: Int = 0) {
+        self.buffer = buffer
+        self.offset = offset
+        self.count = count
+        self.capacity = capacity
+        self.first = first
+    }
 
     /// Where the value of one example begins.
     private func start(_ example: Int) -> Int { offset + (first + example) * count }

@@ -155,12 +155,19 @@ final class GradientCollector: GradientVisitor {
 
     func visit(node: Int, pass: Int, tile: Tile, parameters: Buffer<Float>) {
         let operation = network.nodes[node].operation
-        errors[node] = (0..<tile.examples).map { values(tile.given, $0) }
+        errors[node] = (0..<tile.examples).map { example in
+            tile.bring(example..<example + 1)
+            return values(tile.given, example)
+        }
         if operation.gradientNeeds.contains(.input) {
-            inputs[node] = (0..<tile.examples).map { values(tile.input, $0) }
+            inputs[node] = (0..<tile.examples).map { example in
+                tile.bring(example..<example + 1)
+                return values(tile.input, example)
+            }
         }
         for index in operation.products.indices { collect(index, operation, tile) }
         for example in 0..<tile.examples {
+            tile.bring(example..<example + 1)
             operation.visitDirectGradient(example: example, tile, parameters: parameters) { start, piece in
                 for k in piece.indices { put(Double(piece[k]), at: start + k, example) }
             }
@@ -189,10 +196,11 @@ final class GradientCollector: GradientVisitor {
 
     private func collect(_ index: Int, _ operation: any Operation, _ tile: Tile) {
         let product = operation.products[index]
-        let step = operation.operandExamples(index, capacity: tile.output.capacity)
+        let step = min(tile.mostAtOnce, operation.operandExamples(index, capacity: tile.output.capacity))
         let start = tile.parameterOffset + operation.offset(ofParameter: product.parameter)
         for first in stride(from: 0, to: tile.examples, by: step) {
             let examples = first..<min(tile.examples, first + step)
+            tile.bring(examples)
             for group in 0..<product.groups {
                 let operands = operation.operands(index, group: group, examples: examples, tile)
                 let offset = start + group * product.rows * product.columns

@@ -21,7 +21,8 @@ import Training
     private static func allocations(
         _ method: ClippingMethod,
         _ network: Network,
-        examples: Int
+        examples: Int,
+        storage: NumberFormat? = nil
     ) throws -> sotto_allocations {
         let data = FloatExamples(
             features: (0..<examples * network.input.count).map { Float($0 % 17) / 17 - 0.5 },
@@ -29,7 +30,9 @@ import Training
             labels: (0..<examples).map { Int32($0 % network.classes) }
         )
         let grid = try CertifiedGrid(clip: 1, dimension: network.parameterCount)
-        let plan = try ClippingPlan(method, network: network, grid: grid, examples: examples)
+        var options = ClippingPlan.Options()
+        options.numerics = Numerics(storage: storage)
+        let plan = try ClippingPlan(method, network: network, grid: grid, options: options, examples: examples)
         let pool = WorkerPool(workers: 3)
         let summer = GradientSummer(plan, pool: pool, examples: examples)
         let noise = NoiseSources(try DiscreteGaussian(multiple: 1 << 20), pool: pool)
@@ -73,6 +76,18 @@ import Training
                     #expect(taken.count <= 10 * 16, "\(method.rawValue), \(examples) examples: \(taken)")
                     #expect(taken.bytes <= 10 * 1024, "\(method.rawValue), \(examples) examples: \(taken)")
                 }
+            }
+        }
+    }
+
+    /// Nor where activations and gradients rest in 16 bits.
+    @Test func stepsInSixteenBitsTakeNoMemory() async {
+        await #expect(processExitsWith: .success) {
+            let network = try Network.preset("tanh-cnn", input: Shape([1, 28, 28]), classes: 10)
+            for method in Self.methods {
+                let taken = try Self.allocations(method, network, examples: 400, storage: .bf16)
+                #expect(taken.count <= 10 * 16, "\(method.rawValue): \(taken)")
+                #expect(taken.bytes <= 10 * 1024, "\(method.rawValue): \(taken)")
             }
         }
     }

@@ -130,6 +130,23 @@ import Training
         }
     }
 
+    /// The same where activations and gradients rest in 16 bits: methods by leaves take the numbers that were rounded.
+    @Test(arguments: certified, 0..<8 as Range<UInt64>)
+    func whatRestsInSixteenBits(method: ClippingMethod, seed: UInt64) throws {
+        let one = try RandomNetwork(seed: seed)
+        var options = ClippingPlan.Options()
+        options.numerics = Numerics(storage: seed % 2 == 0 ? .bf16 : .fp16, lossScale: 1)
+        let plan = try ClippingPlan(
+            method,
+            network: one.network,
+            grid: CertifiedGrid(clip: 0.4, dimension: one.network.parameterCount),
+            options: options,
+            capacity: seed % 4 < 2 ? 5 : 16
+        )
+        let bound = Int128(try plan.certified().bound)
+        for keys in Keys.allCases { try expectWithin(bound, one, plan, count: 21, keys: keys) }
+    }
+
     private func expectWithin(
         _ bound: Int128,
         _ one: RandomNetwork,
