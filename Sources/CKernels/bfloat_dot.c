@@ -117,6 +117,7 @@ typedef struct {
     /// Columns of the last vector.
     __mmask16 last;
     int accumulate;
+    float factor;
 } tile_operands;
 
 DOT_INLINE void tile(tile_operands p, int rows, int vectors, int turned) {
@@ -139,12 +140,14 @@ DOT_INLINE void tile(tile_operands p, int rows, int vectors, int turned) {
             }
         }
     }
+    __m512 factor = _mm512_set1_ps(p.factor);
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) {
             __mmask16 mask = v == vectors - 1 ? p.last : 0xFFFF;
             float *to = p.c + (size_t)r * p.c_stride + (size_t)v * vector;
             __m512 before = p.accumulate ? _mm512_maskz_loadu_ps(mask, to) : _mm512_setzero_ps();
-            _mm512_mask_storeu_ps(to, mask, p.accumulate ? _mm512_add_ps(before, sum[r][v]) : sum[r][v]);
+            _mm512_mask_storeu_ps(to, mask, p.accumulate ? _mm512_fmadd_ps(factor, sum[r][v], before)
+                                                          : _mm512_mul_ps(factor, sum[r][v]));
         }
     }
 }
@@ -183,7 +186,8 @@ DOT_INLINE void block(tile_operands p, size_t rows, size_t columns, int turned) 
 }
 
 DOT __attribute__((noinline)) static void multiply(sotto_operand a, sotto_operand b, float *c, size_t c_stride,
-                                                   size_t rows, size_t inner, size_t columns, int accumulate) {
+                                                   size_t rows, size_t inner, size_t columns, int accumulate,
+                                                   float factor) {
     uint32_t left[row_block * pairs] __attribute__((aligned(64)));
     uint32_t right[pairs * column_block] __attribute__((aligned(64)));
     size_t width = b.ready ? columns : column_block;
@@ -203,7 +207,7 @@ DOT __attribute__((noinline)) static void multiply(sotto_operand a, sotto_operan
                 size_t down = rows - i < row_block ? rows - i : row_block;
                 int turned = pack_rows(a, i, down, k, depth, left);
                 tile_operands p = {left, second, stride, c + i * c_stride + j, c_stride, (depth + 1) / 2, 0,
-                                   accumulate || k > 0};
+                                   accumulate || k > 0, factor};
                 if (turned) {
                     block(p, down, across, 1);
                 } else {
@@ -214,10 +218,103 @@ DOT __attribute__((noinline)) static void multiply(sotto_operand a, sotto_operan
     }
 }
 
-void sotto_dot_product(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows, size_t inner,
-                       size_t columns, int accumulate) {
+/// A tile of the sum of several products with a factor each, which stays in registers: `count` pairs of terms each, one
+/// behind another in both operands, a in [pair][row_block].
+DOT_INLINE void segmented_tile(tile_operands p, const float *factors, size_t segments, int rows, int vectors) {
+    __m512 total[4][2];
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            total[r][v] = _mm512_setzero_ps();
+        }
+    }
+    const uint32_t *b = p.b, *a = p.a;
+    for (size_t s = 0; s < segments; s++) {
+        __m512 factor = _mm512_set1_ps(factors[s]);
+        for (size_t done = 0; done < p.count; done += pairs) {
+            size_t depth = p.count - done < pairs ? p.count - done : pairs;
+            __m512 sum[4][2];
+            for (int r = 0; r < rows; r++) {
+                for (int v = 0; v < vectors; v++) {
+                    sum[r][v] = _mm512_setzero_ps();
+                }
+            }
+            for (size_t k = 0; k < depth; k++, b += p.b_stride, a += row_block) {
+                __m512bh right[2];
+                for (int v = 0; v < vectors; v++) {
+                    right[v] = (__m512bh)_mm512_loadu_si512(b + v * vector);
+                }
+                for (int r = 0; r < rows; r++) {
+                    __m512bh left = (__m512bh)_mm512_set1_epi32((int)a[r]);
+                    for (int v = 0; v < vectors; v++) {
+                        sum[r][v] = _mm512_dpbf16_ps(sum[r][v], left, right[v]);
+                    }
+                }
+            }
+            for (int r = 0; r < rows; r++) {
+                for (int v = 0; v < vectors; v++) {
+                    total[r][v] = s + done > 0 ? _mm512_fmadd_ps(factor, sum[r][v], total[r][v])
+                                               : _mm512_mul_ps(factor, sum[r][v]);
+                }
+            }
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            __mmask16 mask = v == vectors - 1 ? p.last : 0xFFFF;
+            _mm512_mask_storeu_ps(p.c + (size_t)r * p.c_stride + (size_t)v * vector, mask, total[r][v]);
+        }
+    }
+}
+
+DOT_INLINE void segmented_rows(tile_operands p, const float *factors, size_t segments, size_t rows, int vectors) {
+    for (; rows >= 4; rows -= 4, p.a += 4, p.c += 4 * p.c_stride) {
+        segmented_tile(p, factors, segments, 4, vectors);
+    }
+    for (; rows > 0; rows--, p.a++, p.c += p.c_stride) {
+        segmented_tile(p, factors, segments, 1, vectors);
+    }
+}
+
+/// Pairs of all segments that a panel of a has room for.
+enum { most_pairs = 512 };
+
+DOT __attribute__((noinline)) static void multiply_segments(sotto_operand a, sotto_operand b, float *c, size_t c_stride,
+                                                            size_t rows, size_t inner, size_t columns,
+                                                            const float *factors, size_t segments) {
+    uint32_t panel[most_pairs * row_block] __attribute__((aligned(64)));
+    size_t depth = (inner + 1) / 2;
+    for (size_t i = 0; i < rows; i += row_block) {
+        size_t down = rows - i < row_block ? rows - i : row_block;
+        for (size_t s = 0; s < segments; s++) {
+            for (size_t k = 0; k < inner; k += 2) {
+                const float *low = (const float *)a.base + i + (s * inner + k) * a.column;
+                zip_rows(low, k + 1 < inner ? low + a.column : NULL, down, panel + (s * depth + k / 2) * row_block);
+            }
+        }
+        for (size_t j = 0; j < columns; j += 2 * vector) {
+            size_t rest = columns - j;
+            tile_operands p = {panel, (const uint32_t *)b.base + j, b.row, c + i * c_stride + j, c_stride, depth,
+                               rest > vector ? first(rest - vector) : first(rest), 0, 1};
+            if (rest > vector) {
+                segmented_rows(p, factors, segments, down, 2);
+            } else {
+                segmented_rows(p, factors, segments, down, 1);
+            }
+        }
+    }
+}
+
+void sotto_dot_segments(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows, size_t inner,
+                        size_t columns, const float *factors, size_t segments) {
     float_mode mode = begin_flushing();
-    multiply(a, b, c, c_stride, rows, inner, columns, accumulate);
+    multiply_segments(a, b, c, c_stride, rows, inner, columns, factors, segments);
+    end_flushing(mode);
+}
+
+void sotto_dot_product(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows, size_t inner,
+                       size_t columns, int accumulate, float factor) {
+    float_mode mode = begin_flushing();
+    multiply(a, b, c, c_stride, rows, inner, columns, accumulate, factor);
     end_flushing(mode);
 }
 
@@ -259,10 +356,15 @@ void sotto_pair_rows(sotto_operand b, size_t inner, size_t columns, uint32_t *ou
 int sotto_has_bf16_dot(void) { return 0; }
 
 void sotto_dot_product(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows, size_t inner,
-                       size_t columns, int accumulate) {
+                       size_t columns, int accumulate, float factor) {
     __builtin_trap();
 }
 
 void sotto_pair_rows(sotto_operand b, size_t inner, size_t columns, uint32_t *out, size_t stride) { __builtin_trap(); }
+
+void sotto_dot_segments(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows, size_t inner,
+                        size_t columns, const float *factors, size_t segments) {
+    __builtin_trap();
+}
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Matrix products in which every element of the result is a sum in one order: blocks of `inner_block` terms are added up
-// from 0, every term by one fused multiplication and addition, and the blocks are added to the result one after another.
+// from 0, every term by one fused multiplication and addition, and the blocks, times a factor, are added to the result one
+// after another.
 // So a row's bits do not depend on how many rows there are, where it is among them, or which processor computes it. Tiles
 // of the result stay in registers; what a level changes is only how large they are.
 //
@@ -31,6 +32,7 @@ typedef struct {
     size_t c_stride;
     size_t inner;
     int accumulate;
+    float factor;
 } tile_operands;
 
 /// Adds term k to every sum of a tile.
@@ -80,10 +82,12 @@ INLINE void tile_body(tile_operands p, int rows, int vectors, int swapped) {
     for (; k < p.inner; k++, at += p.a_inner, row += p.b_stride) {
         add_term(a, at, row, rows, vectors, sum);
     }
+    float f = p.factor;
+    lanes16 factor = {f, f, f, f, f, f, f, f, f, f, f, f, f, f, f, f};
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) {
             lanes16 *c = (lanes16 *)(p.c + r * p.c_stride + v * vector);
-            *c = p.accumulate ? *c + sum[r][v] : sum[r][v];
+            *c = p.accumulate ? __builtin_elementwise_fma(factor, sum[r][v], *c) : factor * sum[r][v];
         }
     }
 }
@@ -194,9 +198,103 @@ INLINE void product_body(tile_operands all, size_t rows, size_t columns, int blo
     }
 }
 
+/// Tiles of sums of products, each with a factor: `segments` products of `inner` terms each, one behind another in both
+/// operands. The sum so far stays in registers, so tiles are half as tall.
+INLINE void segmented_tile(tile_operands p, const float *factors, size_t segments, int rows, int vectors, int swapped) {
+    lanes16 total[4][2];
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            total[r][v] = (lanes16){0};
+        }
+    }
+    const float *a[4];
+    for (int r = 0; r < rows; r++) {
+        a[r] = p.a + r * p.a_row;
+    }
+    const float *row = p.b;
+    size_t at = 0;
+    for (size_t s = 0; s < segments; s++) {
+        float f = factors[s];
+        lanes16 factor = {f, f, f, f, f, f, f, f, f, f, f, f, f, f, f, f};
+        for (size_t first = 0; first < p.inner; first += inner_block) {
+            size_t depth = p.inner - first < inner_block ? p.inner - first : inner_block;
+            lanes16 sum[8][2];
+            for (int r = 0; r < rows; r++) {
+                for (int v = 0; v < vectors; v++) {
+                    sum[r][v] = (lanes16){0};
+                }
+            }
+            size_t k = 0;
+            if (swapped) {
+                for (; k + 2 <= depth; k += 2, at += 2 * p.a_inner, row += 2 * p.b_stride) {
+                    add_term(a, at + p.a_inner, row + p.b_stride, rows, vectors, sum);
+                    add_term(a, at, row, rows, vectors, sum);
+                }
+                if (k < depth) {
+                    add_zero_term(rows, vectors, sum);
+                }
+            }
+            for (; k < depth; k++, at += p.a_inner, row += p.b_stride) {
+                add_term(a, at, row, rows, vectors, sum);
+            }
+            for (int r = 0; r < rows; r++) {
+                for (int v = 0; v < vectors; v++) {
+                    total[r][v] = s + first > 0 ? __builtin_elementwise_fma(factor, sum[r][v], total[r][v]) : factor * sum[r][v];
+                }
+            }
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            *(lanes16 *)(p.c + r * p.c_stride + v * vector) = total[r][v];
+        }
+    }
+}
+
+INLINE void segmented_rows(tile_operands p, const float *factors, size_t segments, size_t rows, int vectors, int swapped) {
+    for (; rows >= 4; rows -= 4, p.a += 4 * p.a_row, p.c += 4 * p.c_stride) {
+        segmented_tile(p, factors, segments, 4, vectors, swapped);
+    }
+    for (; rows > 0; rows--, p.a += p.a_row, p.c += p.c_stride) {
+        segmented_tile(p, factors, segments, 1, vectors, swapped);
+    }
+}
+
+INLINE void segmented_body(tile_operands p, const float *factors, size_t segments, size_t rows, size_t columns, int vectors,
+                           int swapped) {
+    size_t width = (size_t)vectors * vector, j = 0;
+    for (; j + width <= columns; j += width, p.b += width, p.c += width) {
+        segmented_rows(p, factors, segments, rows, vectors, swapped);
+    }
+    for (; j + vector <= columns; j += vector, p.b += vector, p.c += vector) {
+        segmented_rows(p, factors, segments, rows, 1, swapped);
+    }
+    if (j == columns) {
+        return;
+    }
+    // Columns that do not fill a vector: segment after segment by way of the result.
+    for (size_t s = 0; s < segments; s++) {
+        tile_operands one = p;
+        one.a = p.a + s * p.inner * p.a_inner;
+        one.b = p.b + s * p.inner * p.b_stride;
+        one.accumulate = s > 0;
+        one.factor = factors[s];
+        product_body(one, rows, columns - j, 2, 1, swapped);
+    }
+}
+
 static void product_portable(tile_operands p, size_t rows, size_t columns) { product_body(p, rows, columns, 2, 1, 0); }
 
 static void swapped_portable(tile_operands p, size_t rows, size_t columns) { product_body(p, rows, columns, 2, 1, 1); }
+
+static void segmented_portable(tile_operands p, const float *factors, size_t segments, size_t rows, size_t columns,
+                               int swapped) {
+    if (swapped) {
+        segmented_body(p, factors, segments, rows, columns, 1, 1);
+    } else {
+        segmented_body(p, factors, segments, rows, columns, 1, 0);
+    }
+}
 
 #if defined(__x86_64__) && defined(__clang__)
 __attribute__((target("avx512f"))) static void product_avx512(tile_operands p, size_t rows, size_t columns) {
@@ -215,6 +313,24 @@ __attribute__((target("avx2,fma"))) static void swapped_avx2(tile_operands p, si
     product_body(p, rows, columns, 6, 1, 1);
 }
 
+__attribute__((target("avx512f"))) static void segmented_avx512(tile_operands p, const float *factors, size_t segments,
+                                                                size_t rows, size_t columns, int swapped) {
+    if (swapped) {
+        segmented_body(p, factors, segments, rows, columns, 2, 1);
+    } else {
+        segmented_body(p, factors, segments, rows, columns, 2, 0);
+    }
+}
+
+__attribute__((target("avx2,fma"))) static void segmented_avx2(tile_operands p, const float *factors, size_t segments,
+                                                               size_t rows, size_t columns, int swapped) {
+    if (swapped) {
+        segmented_body(p, factors, segments, rows, columns, 1, 1);
+    } else {
+        segmented_body(p, factors, segments, rows, columns, 1, 0);
+    }
+}
+
 int sotto_fixed_order_level(void) {
     return __builtin_cpu_supports("avx512f") ? 2 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
 }
@@ -223,9 +339,9 @@ int sotto_fixed_order_level(void) { return 0; }
 #endif
 
 void sotto_fixed_order_product(const float *a, size_t a_row, size_t a_inner, const float *b, size_t b_stride, float *c,
-                               size_t c_stride, size_t rows, size_t inner, size_t columns, int accumulate, int swapped,
-                               int level) {
-    tile_operands p = {a, a_row, a_inner, b, b_stride, c, c_stride, inner, accumulate};
+                               size_t c_stride, size_t rows, size_t inner, size_t columns, int accumulate,
+                               float factor, int swapped, int level) {
+    tile_operands p = {a, a_row, a_inner, b, b_stride, c, c_stride, inner, accumulate, factor};
     if (inner == 0 && !accumulate) {
         for (size_t r = 0; r < rows; r++) {
             memset(c + r * c_stride, 0, columns * sizeof(float));
@@ -242,4 +358,21 @@ void sotto_fixed_order_product(const float *a, size_t a_row, size_t a_inner, con
     }
 #endif
     (swapped ? swapped_portable : product_portable)(p, rows, columns);
+}
+
+void sotto_fixed_order_segments(const float *a, size_t a_row, size_t a_inner, const float *b, size_t b_stride, float *c,
+                                size_t c_stride, size_t rows, size_t inner, size_t columns, const float *factors,
+                                size_t segments, int swapped, int level) {
+    tile_operands p = {a, a_row, a_inner, b, b_stride, c, c_stride, inner, 0, 1};
+#if defined(__x86_64__) && defined(__clang__)
+    if (level >= 2) {
+        segmented_avx512(p, factors, segments, rows, columns, swapped);
+        return;
+    }
+    if (level == 1) {
+        segmented_avx2(p, factors, segments, rows, columns, swapped);
+        return;
+    }
+#endif
+    segmented_portable(p, factors, segments, rows, columns, swapped);
 }

@@ -124,7 +124,8 @@ static sotto_operand as_multiplied(sotto_operand all, size_t row, size_t rows, s
 }
 
 __attribute__((noinline)) static void multiply(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows,
-                                               size_t inner, size_t columns, int accumulate, int operands, int level) {
+                                               size_t inner, size_t columns, int accumulate, float factor,
+                                               int operands, int level) {
     float left[row_block * terms];
     float right[terms * column_block];
     size_t height = a.ready ? rows : row_block, width = b.ready ? columns : column_block;
@@ -138,19 +139,49 @@ __attribute__((noinline)) static void multiply(sotto_operand a, sotto_operand b,
                 sotto_operand first = as_multiplied(a, i, down, k, depth, left, terms, operands);
                 sotto_fixed_order_product(first.base, first.row, first.column, second.base, second.row,
                                           c + i * c_stride + j, c_stride, down, depth, across, accumulate || k > 0,
-                                          operands == SOTTO_OPERANDS_BF16, level);
+                                          factor, operands == SOTTO_OPERANDS_BF16, level);
             }
         }
     }
 }
 
 void sotto_rounded_product(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows, size_t inner,
-                           size_t columns, int accumulate, int operands, int level) {
+                           size_t columns, int accumulate, float factor, int operands, int level) {
     if (operands != SOTTO_OPERANDS_BF16) {
-        multiply(a, b, c, c_stride, rows, inner, columns, accumulate, operands, level);
+        multiply(a, b, c, c_stride, rows, inner, columns, accumulate, factor, operands, level);
         return;
     }
     float_mode mode = begin_flushing();
-    multiply(a, b, c, c_stride, rows, inner, columns, accumulate, operands, level);
+    multiply(a, b, c, c_stride, rows, inner, columns, accumulate, factor, operands, level);
+    end_flushing(mode);
+}
+
+enum {
+    /// Terms of all segments that a panel of a has room for.
+    most_terms = 1024,
+};
+
+size_t sotto_most_segments(size_t inner) { return inner > most_terms ? 0 : most_terms / (inner + inner % 2); }
+
+__attribute__((noinline)) static void multiply_segments(sotto_operand a, sotto_operand b, float *c, size_t c_stride,
+                                                        size_t rows, size_t inner, size_t columns, const float *factors,
+                                                        size_t segments, int operands, int level) {
+    float panel[most_terms * row_block];
+    for (size_t i = 0; i < rows; i += row_block) {
+        size_t down = rows - i < row_block ? rows - i : row_block;
+        sotto_operand first = as_multiplied(a, i, down, 0, segments * inner, panel, 0, operands);
+        sotto_fixed_order_segments(first.base, first.row, first.column, b.base, b.row, c + i * c_stride, c_stride, down,
+                                   inner, columns, factors, segments, operands == SOTTO_OPERANDS_BF16, level);
+    }
+}
+
+void sotto_rounded_segments(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows, size_t inner,
+                            size_t columns, const float *factors, size_t segments, int operands, int level) {
+    if (operands != SOTTO_OPERANDS_BF16) {
+        multiply_segments(a, b, c, c_stride, rows, inner, columns, factors, segments, operands, level);
+        return;
+    }
+    float_mode mode = begin_flushing();
+    multiply_segments(a, b, c, c_stride, rows, inner, columns, factors, segments, operands, level);
     end_flushing(mode);
 }

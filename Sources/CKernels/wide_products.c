@@ -48,18 +48,14 @@ INLINE void add_row(const float *a, size_t depth, const double *panel, double *s
 }
 
 LEVELS void sotto_wide_product(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows, size_t inner,
-                               size_t columns, int accumulate, int operands) {
+                               size_t columns, int accumulate, float factor, int operands) {
     double panel[terms * column_block], sums[row_block * column_block];
     float left[terms], rounded[terms];
     for (size_t i = 0; i < rows; i += row_block) {
         size_t down = rows - i < row_block ? rows - i : row_block;
         for (size_t j = 0; j < columns; j += column_block) {
             size_t across = columns - j < column_block ? columns - j : column_block;
-            for (size_t r = 0; r < down; r++) {
-                for (size_t x = 0; x < column_block; x++) {
-                    sums[r * column_block + x] = accumulate && x < across ? (double)c[(i + r) * c_stride + j + x] : 0;
-                }
-            }
+            memset(sums, 0, sizeof sums);
             for (size_t k = 0; k < inner; k += terms) {
                 size_t depth = inner - k < terms ? inner - k : terms;
                 pack(b, k, depth, j, across, panel, operands);
@@ -74,7 +70,9 @@ LEVELS void sotto_wide_product(sotto_operand a, sotto_operand b, float *c, size_
             }
             for (size_t r = 0; r < down; r++) {
                 for (size_t x = 0; x < across; x++) {
-                    c[(i + r) * c_stride + j + x] = (float)sums[r * column_block + x];
+                    float *to = c + (i + r) * c_stride + j + x;
+                    double scaled = factor * sums[r * column_block + x];
+                    *to = (float)(accumulate ? *to + scaled : scaled);
                 }
             }
         }

@@ -22,7 +22,8 @@ package enum FixedOrderProduct {
     /// Whether this processor has dot products of BF16 pairs (AVX-512 BF16).
     package static let hasDotProducts = sotto_has_bf16_dot() != 0
 
-    /// c = a b, or c += a b where `accumulate`: every block is then added to what c was.
+    /// c = f a b, or c += f a b where `accumulate`: every block, times the factor f in one fused operation, is then added to
+    /// what c was.
     ///
     /// - Parameters:
     ///   - a: as it is or transposed.
@@ -34,6 +35,7 @@ package enum FixedOrderProduct {
         _ b: RightOperand,
         into c: MatrixView,
         accumulate: Bool = false,
+        factor: Float = 1,
         arithmetic: ProductArithmetic,
         level: Int = level
     ) {
@@ -58,6 +60,7 @@ package enum FixedOrderProduct {
                     inner,
                     columns,
                     adds,
+                    factor,
                     0,
                     Int32(level)
                 )
@@ -71,13 +74,14 @@ package enum FixedOrderProduct {
                     inner,
                     columns,
                     adds,
+                    factor,
                     code,
                     Int32(level)
                 )
             case .dots:
-                unsafe sotto_dot_product(left, right, result, stride, rows, inner, columns, adds)
+                unsafe sotto_dot_product(left, right, result, stride, rows, inner, columns, adds, factor)
             case .wide:
-                unsafe sotto_wide_product(left, right, result, stride, rows, inner, columns, adds, code)
+                unsafe sotto_wide_product(left, right, result, stride, rows, inner, columns, adds, factor, code)
             }
         }
     }
@@ -88,11 +92,67 @@ package enum FixedOrderProduct {
         _ b: MatrixView,
         into c: MatrixView,
         accumulate: Bool = false,
+        factor: Float = 1,
         arithmetic: ProductArithmetic,
         level: Int = level
     ) {
         let right = RightOperand(b)
-        multiply(a, right, into: c, accumulate: accumulate, arithmetic: arithmetic, level: level)
+        multiply(a, right, into: c, accumulate: accumulate, factor: factor, arithmetic: arithmetic, level: level)
+    }
+
+    /// How many products of so many terms ``multiplySegments(_:_:into:factors:arithmetic:level:)`` adds up at most; 0 where
+    /// they must be taken one by one.
+    package static func mostSegments(terms: Int, _ arithmetic: ProductArithmetic) -> Int {
+        switch arithmetic.path {
+        case .floats, .wide: 0
+        case .rounded, .dots: sotto_most_segments(terms)
+        }
+    }
+
+    /// c = Σ over segments s of f_s a_sᵀ b_s: the same bits as by one ``multiply(_:_:into:accumulate:factor:arithmetic:level:)``
+    /// after another, but for the sign of zeros, with the sum so far in registers.
+    ///
+    /// - Parameters:
+    ///   - a: [segments · terms, rows].
+    ///   - b: prepared for this arithmetic, of `terms` terms, for every segment one right behind another.
+    ///   - factors: one a segment.
+    package static func multiplySegments(
+        _ a: MatrixView,
+        _ b: RightOperand,
+        into c: MatrixView,
+        factors: Span<Float>,
+        arithmetic: ProductArithmetic,
+        level: Int = level
+    ) {
+        let (segments, terms) = (factors.count, b.inner)
+        precondition(a.rows == segments * terms && c.rows == a.columns && c.columns == b.columns, "sizes differ")
+        precondition(segments >= 1 && segments <= mostSegments(terms: terms, arithmetic), "too many segments")
+        precondition(b.isReady(for: arithmetic.path), "the right operand is not prepared")
+        let stored = arithmetic.path == .dots ? (terms + 1) / 2 : terms
+        precondition(b.view.rows == segments * stored, "the right operand has other segments")
+        unsafe withCOperands(a.transposed, b, c, arithmetic.path) { left, right, result in
+            unsafe factors.withUnsafeBufferPointer { factors in
+                guard let factors = factors.baseAddress else { return }
+                let (rows, columns) = (c.rows, b.columns)
+                if arithmetic.path == .dots {
+                    unsafe sotto_dot_segments(left, right, result, c.stride, rows, terms, columns, factors, segments)
+                } else {
+                    unsafe sotto_rounded_segments(
+                        left,
+                        right,
+                        result,
+                        c.stride,
+                        rows,
+                        terms,
+                        columns,
+                        factors,
+                        segments,
+                        arithmetic.code,
+                        Int32(level)
+                    )
+                }
+            }
+        }
     }
 
     private static func withCOperands(
@@ -146,6 +206,18 @@ package struct RightOperand: Sendable {
         self.inner = inner
         self.columns = columns
         form = .pairs
+    }
+
+    /// The same matrix as that of several products of `terms` terms, one behind another.
+    func ofSegments(terms: Int) -> RightOperand {
+        RightOperand(view, inner: terms, columns: columns, form: form)
+    }
+
+    private init(_ view: MatrixView, inner: Int, columns: Int, form: Form) {
+        self.view = view
+        self.inner = inner
+        self.columns = columns
+        self.form = form
     }
 
     /// Whether the loops of a path take it as it is.

@@ -22,17 +22,6 @@ extension MatrixView {
         }
     }
 
-    /// self = other less what is left of it as an operand of a product; exact.
-    package func assignResidual(_ other: MatrixView, _ arithmetic: ProductArithmetic) {
-        assignRounded(other, arithmetic)
-        for row in 0..<rows {
-            let (rounded, given) = (offset + row * stride, other.offset + row * other.stride)
-            for column in 0..<columns {
-                unsafe buffer.base[rounded + column] = other.buffer.base[given + column] - buffer.base[rounded + column]
-            }
-        }
-    }
-
     /// self = other.
     package func assign(_ other: MatrixView) {
         precondition(rows == other.rows && columns == other.columns, "sizes differ")

@@ -125,14 +125,14 @@ extension ClippingPlan.Weight {
         if case .leaves(let capacity) = sum { capacity } else { nil }
     }
 
-    /// How many rounded numbers stand for one clipped error in the sum of a leaf.
-    func errorTerms(_ arithmetic: ProductArithmetic) -> Int {
-        LeafLayer.errorTerms(arithmetic, massCap: massCap)
+    /// Whether a leaf's sum is made example by example.
+    func sumsByExample(_ arithmetic: ProductArithmetic) -> Bool {
+        LeafLayer.sumsByExample(arithmetic, massCap: massCap)
     }
 
     /// Whether inputs are worth preparing before they are multiplied: where several products read them.
     func preparesInputs(_ arithmetic: ProductArithmetic) -> Bool {
-        arithmetic.precision != .fp32 && (shape.partRows < shape.rows || errorTerms(arithmetic) == 2)
+        arithmetic.precision != .fp32 && shape.partRows < shape.rows
     }
 
     /// 2T²: what an example's norm by Gram matrices takes.

@@ -14,8 +14,6 @@ final class ClippingScratch {
     let partial: Buffer<Float>
     /// The errors of some examples, scaled by their clip factors.
     let scaledErrors: Buffer<Float>
-    /// What rounding takes from them, where it is added too.
-    let residual: Buffer<Float>
     /// Inputs as they are multiplied, where several products read them.
     let prepared: Buffer<Float>
     /// Rounded operands of one example, or rounded inputs of some.
@@ -42,7 +40,6 @@ final class ClippingScratch {
         kept = Buffer(count: keptCount * plan.capacity)
         partial = Buffer(count: sizes.partial)
         scaledErrors = Buffer(count: sizes.errors)
-        residual = Buffer(count: sizes.residual)
         prepared = Buffer(count: sizes.prepared)
         rounded = Buffer(count: sizes.rounded)
         gram = sizes.usesGram ? GramNorm() : nil
@@ -59,7 +56,7 @@ final class ClippingScratch {
         let gradients = sizes.gradient + plan.keptCount * plan.capacity
         let sums = plan.schedule == .recomputed ? plan.capacity * plan.network.nodes.count : 0
         return
-            (gradients + sizes.partial + sizes.errors + sizes.residual + sizes.prepared + sizes.rounded + plan.capacity)
+            (gradients + sizes.partial + sizes.errors + sizes.prepared + sizes.rounded + plan.capacity)
             * MemoryLayout<Float>.stride
             + (plan.capacity * (1 + plan.leafWeights) + sums) * MemoryLayout<Double>.stride
             + (sizes.usesGram ? GramNorm.plannedBytes : 0)
@@ -69,7 +66,6 @@ final class ClippingScratch {
         var gradient = 0
         var partial = 0
         var errors = 0
-        var residual = 0
         var prepared = 0
         var rounded = 0
         var usesGram = false
@@ -96,13 +92,25 @@ final class ClippingScratch {
             let operation = plan.network.nodes[weight.node].operation
             let step = operation.operandExamples(weight.product, capacity: plan.capacity)
             let places = min(step, capacity) * shape.places
-            prepare(places: places)
+            let isByExample = weight.sumsByExample(arithmetic)
             if !plan.scalesInPlace(weight) { sizes.errors = max(sizes.errors, places * shape.rows) }
+            if isByExample {
+                let count = SegmentOperands.scratchCount(
+                    segments: min(step, capacity),
+                    terms: shape.places,
+                    columns: shape.columns
+                )
+                sizes.prepared = max(sizes.prepared, count)
+            } else {
+                prepare(places: places)
+                if arithmetic.ofClippedErrors != arithmetic {
+                    sizes.rounded = max(sizes.rounded, places * shape.columns)
+                }
+            }
             if capacity > step { sizes.partial = max(sizes.partial, shape.rows * shape.columns) }
-            guard arithmetic.precision != .fp32 else { continue }
-            sizes.rounded = max(sizes.rounded, shape.places * (shape.rows + shape.columns))
-            if arithmetic.ofClippedErrors != arithmetic { sizes.rounded = max(sizes.rounded, places * shape.columns) }
-            if weight.errorTerms(arithmetic) == 2 { sizes.residual = max(sizes.residual, places * shape.rows) }
+            if arithmetic.precision != .fp32 {
+                sizes.rounded = max(sizes.rounded, shape.places * (shape.rows + shape.columns))
+            }
         }
         sizes.gradient = plan.sharedCount
         sizes.usesGram = plan.weights.contains { $0.norm == .gram && $0.shape.places > 1 }

@@ -71,7 +71,7 @@ extension GradientWorker {
         }
     }
 
-    private var arithmetic: ProductArithmetic { plan.options.numerics.arithmetic }
+    var arithmetic: ProductArithmetic { plan.options.numerics.arithmetic }
     private var rowMargin: Double { ClipFactor.rowMargin(for: arithmetic.precision) }
     private var roundsOperands: Bool { arithmetic.precision != .fp32 }
 
@@ -96,34 +96,48 @@ extension GradientWorker {
             return gram.squaredNorm(errors: operands.errors, inputs: operands.inputs)
         }
         var squared = 0.0
-        forEachPart(weight, operands) { _, gradient in squared += Reductions.sumOfSquares(gradient) }
+        forEachPart(weight, operands, arithmetic) { _, gradient in squared += Reductions.sumOfSquares(gradient) }
         return squared
     }
 
-    /// One group's gradient of one example, some rows at a time: where they begin in the group, and their values.
+    /// One group's gradient of one example or leaf, some rows at a time: where they begin in the group, and their values.
     private func forEachPart(
         _ weight: ClippingPlan.Weight,
         _ operands: WeightOperands,
+        _ arithmetic: ProductArithmetic,
         _ body: (Int, Span<Float>) -> Void
     ) {
-        let shape = weight.shape
-        let inputs = shape.partRows < shape.rows ? prepared(operands.right) : operands.right
-        for start in stride(from: 0, to: shape.rows, by: shape.partRows) {
-            let rows = start..<min(shape.rows, start + shape.partRows)
-            let target = MatrixView(scratch.partial, rows: rows.count, columns: shape.columns)
+        let inputs =
+            weight.preparesInputs(arithmetic)
+            ? operands.right.prepared(in: scratch.prepared, arithmetic) : operands.right
+        forEachPart(weight) { rows, target in
             FixedOrderProduct.multiply(
                 operands.errors.columns(rows).transposed,
                 inputs,
                 into: target,
                 arithmetic: arithmetic
             )
-            scratch.partial.read(0..<rows.count * shape.columns) { body(rows.lowerBound * shape.columns, $0) }
+            return true
+        } then: {
+            body($0, $1)
         }
     }
 
-    /// Inputs that several products read, as they are multiplied.
-    private func prepared(_ inputs: RightOperand) -> RightOperand {
-        inputs.prepared(in: scratch.prepared, arithmetic)
+    /// Makes some rows of one group's gradient at a time, and reads them: where they begin in the group, and their values.
+    ///
+    /// - Parameter make: writes the rows into a matrix, and says whether it did.
+    func forEachPart(
+        _ weight: ClippingPlan.Weight,
+        _ make: (Range<Int>, MatrixView) -> Bool,
+        then body: (Int, Span<Float>) -> Void
+    ) {
+        let shape = weight.shape
+        for start in stride(from: 0, to: shape.rows, by: shape.partRows) {
+            let rows = start..<min(shape.rows, start + shape.partRows)
+            let target = MatrixView(scratch.partial, rows: rows.count, columns: shape.columns)
+            guard make(rows, target) else { continue }
+            scratch.partial.read(0..<rows.count * shape.columns) { body(rows.lowerBound * shape.columns, $0) }
+        }
     }
 
     /// Adds a node's clipped gradients to the sum.
@@ -144,8 +158,13 @@ extension GradientWorker {
         for product in plan.network.nodes[node].products.indices {
             let weight = plan.weights[first + product]
             if let capacity = weight.leafCapacity {
+                let isByExample = weight.sumsByExample(arithmetic)
                 forEachLeaf(capacity: capacity) { leaf in
-                    addLeaf(leaf, weight, operation, tile, to: sum)
+                    if isByExample {
+                        addLeafByExample(leaf, weight, operation, tile, to: sum)
+                    } else {
+                        addLeaf(leaf, weight, operation, tile, to: sum)
+                    }
                 }
             } else {
                 addIntegers(weight, operation, tile, to: sum)
@@ -172,7 +191,7 @@ extension GradientWorker {
                     tile
                 )
                 let offset = start + group * weight.shape.rows * weight.shape.columns
-                forEachPart(weight, operands) { place, gradient in
+                forEachPart(weight, operands, arithmetic) { place, gradient in
                     sum.add(gradient, scale: factor * perUnit, at: offset + place)
                 }
             }
@@ -196,14 +215,8 @@ extension GradientWorker {
                 // All operands are there at once, so that a part of the sum at a time, which stays in cache, is enough.
                 tile.bring(leaf)
                 let operands = operation.operands(weight.product, group: group, examples: leaf, tile)
-                let clipped = clip(operands, examples: leaf, weight)
-                for start in stride(from: 0, to: shape.rows, by: shape.partRows) {
-                    let rows = start..<min(shape.rows, start + shape.partRows)
-                    let target = MatrixView(scratch.partial, rows: rows.count, columns: shape.columns)
-                    clipped.multiply(rows: rows, into: target, accumulate: false)
-                    scratch.partial.read(0..<rows.count * shape.columns) {
-                        sum.add($0, scale: perUnit, at: offset + rows.lowerBound * shape.columns)
-                    }
+                forEachPart(weight, clip(operands, examples: leaf, weight), arithmetic.ofClippedErrors) {
+                    sum.add($1, scale: perUnit, at: offset + $0)
                 }
                 continue
             }
@@ -212,9 +225,15 @@ extension GradientWorker {
                 let examples = first..<min(leaf.upperBound, first + step)
                 tile.bring(examples)
                 let operands = operation.operands(weight.product, group: group, examples: examples, tile)
+                let clipped = clip(operands, examples: examples, weight)
                 // Its blocks of terms are what the certificate counts roundings by.
-                clip(operands, examples: examples, weight)
-                    .multiply(rows: 0..<shape.rows, into: target, accumulate: first > leaf.lowerBound)
+                FixedOrderProduct.multiply(
+                    clipped.errors.transposed,
+                    clipped.right,
+                    into: target,
+                    accumulate: first > leaf.lowerBound,
+                    arithmetic: arithmetic.ofClippedErrors
+                )
             }
             scratch.partial.read(0..<shape.rows * shape.columns) { sum.add($0, scale: perUnit, at: offset) }
         }
@@ -227,7 +246,7 @@ extension GradientWorker {
         _ operands: WeightOperands,
         examples: Range<Int>,
         _ weight: ClippingPlan.Weight
-    ) -> ClippedOperands {
+    ) -> WeightOperands {
         let errors = operands.errors
         let scaled =
             plan.scalesInPlace(weight)
@@ -240,55 +259,16 @@ extension GradientWorker {
                 operands.inputs.rows(index * places..<(index + 1) * places).clear()
             }
         }
-        var inputs = operands.right
-        if arithmetic.ofClippedErrors != arithmetic, !operands.inputsAreRounded {
-            let rounded = MatrixView(scratch.rounded, rows: operands.inputs.rows, columns: operands.inputs.columns)
-            rounded.assignRounded(operands.inputs, arithmetic)
-            inputs = RightOperand(rounded, isRounded: true)
-        } else if weight.preparesInputs(arithmetic) {
-            inputs = prepared(inputs)
+        guard arithmetic.ofClippedErrors != arithmetic, !operands.inputsAreRounded else {
+            return WeightOperands(
+                errors: scaled,
+                inputs: operands.inputs,
+                inputsAreRounded: operands.inputsAreRounded
+            )
         }
-        var residual: MatrixView?
-        if weight.errorTerms(arithmetic) == 2 {
-            let rest = MatrixView(scratch.residual, rows: scaled.rows, columns: scaled.columns)
-            rest.assignResidual(scaled, arithmetic.ofClippedErrors)
-            residual = rest
-        }
-        return ClippedOperands(
-            errors: scaled,
-            residual: residual,
-            inputs: inputs,
-            arithmetic: arithmetic.ofClippedErrors
-        )
-    }
-}
-
-/// What a leaf's sum is the product of.
-private struct ClippedOperands {
-    /// The clipped errors, which are rounded when they are multiplied.
-    let errors: MatrixView
-    /// What that rounding takes away, where it is multiplied too.
-    let residual: MatrixView?
-    let inputs: RightOperand
-    let arithmetic: ProductArithmetic
-
-    /// Some rows of the product, or adds them.
-    func multiply(rows: Range<Int>, into target: MatrixView, accumulate: Bool) {
-        FixedOrderProduct.multiply(
-            errors.columns(rows).transposed,
-            inputs,
-            into: target,
-            accumulate: accumulate,
-            arithmetic: arithmetic
-        )
-        guard let residual else { return }
-        FixedOrderProduct.multiply(
-            residual.columns(rows).transposed,
-            inputs,
-            into: target,
-            accumulate: true,
-            arithmetic: arithmetic
-        )
+        let inputs = MatrixView(scratch.rounded, rows: operands.inputs.rows, columns: operands.inputs.columns)
+        inputs.assignRounded(operands.inputs, arithmetic)
+        return WeightOperands(errors: scaled, inputs: inputs, inputsAreRounded: true)
     }
 }
 

@@ -139,13 +139,12 @@ package struct LeafCertificate: Hashable, Sendable {
             tiny = tiny + (error * (one + accumulation[index])).squared
             let coordinates = UpperBound(layer.coordinates)
             grid = grid + coordinates * UpperBound(2.25)
-            let products = UpperBound(layer.errorTerms * (2 * capacities[index] + 1) * layer.places)
-            underflow = underflow + coordinates * (products * UpperBound(layer.smallestProduct)).squared
+            let products = UpperBound((2 * capacities[index] + 1) * layer.places)
+            underflow = underflow + coordinates * (products * layer.smallestProduct(gridExponent: gridExponent)).squared
         }
         let slope =
             squaredNorm.squareRoot * (one + unit) + combined(layers.map(\.operandError)) + combined(accumulation)
             + tiny.squareRoot
-        let perUnit = UpperBound(Double(sign: .plus, exponent: gridExponent, significand: 1))
-        return (slope, grid.squareRoot + underflow.squareRoot * perUnit)
+        return (slope, grid.squareRoot + underflow.squareRoot)
     }
 }

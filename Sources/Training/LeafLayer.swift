@@ -27,9 +27,10 @@ package struct LeafLayer: Hashable, Sendable {
     package let norm: Norm?
     /// How the products of the leaf's sum are computed.
     package let arithmetic: ProductArithmetic
-    /// How many rounded numbers stand for one clipped error in the sum: 1, or 2 where the error of one would be multiplied
-    /// by a large mass cap.
-    package let errorTerms: Int
+    /// Whether a leaf's sum is made example by example: every product, of an example's own rounded operands, comes in by one
+    /// multiplication with the clip factor and addition. Else one product over all examples, of errors that were clipped and
+    /// rounded again.
+    package let sumsByExample: Bool
 
     /// How a layer's squared norm is computed.
     package enum Norm: Hashable, Sendable {
@@ -68,9 +69,8 @@ package struct LeafLayer: Hashable, Sendable {
         self.productTerms = productTerms
         self.gramTerms = gramTerms
         self.norm = norm
-        // Binary16 has no range for clipped errors; TF32 has as many bits.
-        self.arithmetic = arithmetic.ofClippedErrors
-        errorTerms = Self.errorTerms(arithmetic, massCap: massCap)
+        sumsByExample = Self.sumsByExample(arithmetic, massCap: massCap)
+        self.arithmetic = sumsByExample ? arithmetic : arithmetic.ofClippedErrors
     }
 
     /// 1 for T = 1, where mass and norm are equal; else 2 ⌈√T⌉. The mass of T unrelated terms of equal size is √T times
@@ -80,9 +80,10 @@ package struct LeafLayer: Hashable, Sendable {
         return 2 * Double(places).squareRoot().rounded(.up)
     }
 
-    /// How many rounded numbers stand for one clipped error.
-    static func errorTerms(_ arithmetic: ProductArithmetic, massCap: Double) -> Int {
-        arithmetic.precision == .fp32 || massCap <= 2 ? 1 : 2
+    /// Where errors are rounded to fewer bits, but for single outer products, whose mass is their norm: rounding a clipped
+    /// error of theirs again costs u_op of the clip norm at most.
+    static func sumsByExample(_ arithmetic: ProductArithmetic, massCap: Double) -> Bool {
+        arithmetic.precision != .fp32 && massCap > 1
     }
 
     /// d: the coordinates of the weight.
@@ -133,44 +134,49 @@ extension LeafLayer {
     /// N: the most roundings that one term of a leaf's sum meets, and two to spare: as a term of its part, then where
     /// parts are added. There are at most ⌈pT/b⌉ + p - 1 parts, and never more roundings than terms.
     func roundings(capacity: Int) -> Int {
-        let terms = errorTerms * capacity * places
-        let parts = (terms - 1) / productTerms + errorTerms * capacity
+        if sumsByExample {
+            return min(places, productTerms) + capacity * ((places - 1) / productTerms + 1) + 2
+        }
+        let terms = capacity * places
+        let parts = (terms - 1) / productTerms + capacity
         return min(terms, min(terms, productTerms) + parts - 1) + 2
     }
 
     /// γ: the relative error of a leaf's sum, over the sum of magnitudes. In Float64 every product of the sum is rounded to
-    /// Float once, and there are at most as many products as examples and terms of an error.
+    /// Float once, and there are at most as many products as examples.
     private func sumError(capacity: Int) -> UpperBound {
         guard arithmetic.accumulation == .fp64 else { return .gamma(roundings(capacity: capacity), unit: Self.unit) }
-        return UpperBound.gamma(errorTerms * (capacity * places + capacity) + 2, unit: Self.doubleUnit)
-            .compounded(.gamma(errorTerms * capacity + 1, unit: Self.unit))
+        return UpperBound.gamma(capacity * places + 2 * capacity + 2, unit: Self.doubleUnit)
+            .compounded(.gamma(capacity + 1, unit: Self.unit))
     }
 
     /// η: the relative error of a clipped error as it is multiplied, where it is not subnormal.
     var operandError: UpperBound {
-        let one = UpperBound(arithmetic.operandRoundoff)
-        return UpperBound(Self.unit).compounded(errorTerms == 2 ? one * one : one)
+        sumsByExample
+            ? UpperBound(0.0) : UpperBound(Self.unit).compounded(UpperBound(arithmetic.operandRoundoff))
     }
 
-    /// The greatest sum of the magnitudes that stand for a clipped error, over it.
-    private var operandMass: UpperBound {
-        let one = UpperBound(1 + arithmetic.operandRoundoff)
-        return UpperBound(1 + Self.unit) * (errorTerms == 2 ? one * one : one)
-    }
-
-    /// (2p + 1) γ_N times ``operandMass``: what the sums of the leaves that change may err by, over C and a mass cap of 1.
+    /// (2p + 1) γ_N (1 + η): what the sums of the leaves that change may err by, over C and a mass cap of 1.
     func accumulation(capacity: Int) -> UpperBound {
-        UpperBound(2 * capacity + 1) * sumError(capacity: capacity) * operandMass
+        UpperBound(2 * capacity + 1) * sumError(capacity: capacity) * (UpperBound(1.0) + operandError)
     }
 
     /// Of a clipped error too small for Float or for its format, times √R, over κ C: 2^-150 or 2^-125 a coordinate, times
     /// the inputs, whose rows are at most κ C / (c τ) long (``ClipFactor/rowMargin(for:)``).
     var tinyError: UpperBound {
-        UpperBound(arithmetic.precision == .fp32 ? 0x1p-42 : 0x1p-29) * UpperBound(outputs).squareRoot
+        guard !sumsByExample else { return UpperBound(0.0) }
+        return UpperBound(arithmetic.precision == .fp32 ? 0x1p-42 : 0x1p-29) * UpperBound(outputs).squareRoot
     }
 
-    /// What a product or sum that is too small for Float may lose.
-    var smallestProduct: Double { arithmetic.flushesSubnormals ? 0x1p-124 : 0x1p-149 }
+    /// What products and sums that are too small for Float may lose of one term, in grid units: what an example's own sum
+    /// loses is multiplied by its clip factor, which is at most 1 or, in grid units, 2^62 (C 2^k is at most 2^55, and a
+    /// factor at most 100 C).
+    func smallestProduct(gridExponent: Int) -> UpperBound {
+        let smallest = arithmetic.flushesSubnormals ? -124 : -149
+        let product = UpperBound(Double(sign: .plus, exponent: smallest + gridExponent, significand: 1))
+        return sumsByExample
+            ? product + UpperBound(Double(sign: .plus, exponent: smallest + 62, significand: 1)) : product
+    }
 }
 
 extension ProductArithmetic {

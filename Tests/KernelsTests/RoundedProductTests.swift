@@ -56,14 +56,22 @@ import Testing
         return sum
     }
 
-    private static func element(_ terms: [(Float, Float)], _ start: Float?, _ arithmetic: ProductArithmetic) -> Float {
+    private static func element(
+        _ terms: [(Float, Float)],
+        _ start: Float?,
+        _ factor: Float,
+        _ arithmetic: ProductArithmetic
+    ) -> Float {
         if arithmetic.accumulation == .fp64 {
-            return Float(terms.reduce(Double(start ?? 0)) { $0 + Double($1.0) * Double($1.1) })
+            let sum = Double(factor) * terms.reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+            return Float(start.map { Double($0) + sum } ?? sum)
         }
         var sum = start
         for first in stride(from: 0, to: terms.count, by: FixedOrderProduct.blockTerms) {
             let part = block(Array(terms[first..<min(terms.count, first + FixedOrderProduct.blockTerms)]), arithmetic)
-            sum = sum.map { flushed(flushed($0, arithmetic) + part, arithmetic) } ?? part
+            sum =
+                sum.map { flushed(flushed($0, arithmetic).addingProduct(factor, part), arithmetic) }
+                ?? flushed(factor * part, arithmetic)
         }
         return sum ?? 0
     }
@@ -81,13 +89,14 @@ import Testing
                 func left(_ row: Int, _ k: Int) -> Float {
                     arithmetic.operand(isTransposed ? a[k, row] : a[row, k])
                 }
-                for accumulate in [false, true] {
+                for (accumulate, factor) in [(false, 1), (true, 1), (false, 0.3), (true, 0.3)] as [(Bool, Float)] {
                     let start = view(rows: rows, columns: columns, seed: 3)
                     let truth = (0..<rows).map { row in
                         (0..<columns).map { column in
                             Self.element(
                                 (0..<inner).map { (left(row, $0), arithmetic.operand(b[$0, column])) },
                                 accumulate ? start[row, column] : nil,
+                                factor,
                                 arithmetic
                             )
                         }
@@ -100,6 +109,7 @@ import Testing
                             b,
                             into: c,
                             accumulate: accumulate,
+                            factor: factor,
                             arithmetic: arithmetic,
                             level: level
                         )
@@ -160,5 +170,56 @@ import Testing
             arithmetic: arithmetic
         )
         for row in 0..<9 { #expect(found.bits(row) == expected.bits(row)) }
+    }
+
+    /// Many products with factors at once are the same as one after another.
+    @Test(arguments: ProductArithmetic.roundingOperands, Values.allCases)
+    func segmentsAreTheSame(arithmetic: ProductArithmetic, values: Values) {
+        for (segments, terms, rows, columns) in [
+            (1, 1, 1, 1), (3, 1, 7, 33), (5, 4, 9, 16), (4, 7, 70, 47), (3, 16, 64, 100), (2, 300, 5, 40),
+            (9, 2, 32, 15),
+        ] {
+            let a = operand(segments * terms, rows, seed: 11, values)
+            let b = operand(segments * terms, columns, seed: 12, values)
+            let factors = testFloats(segments, seed: 13)
+            let expected = view(rows: rows, columns: columns, seed: 14)
+            for segment in 0..<segments {
+                let range = segment * terms..<(segment + 1) * terms
+                FixedOrderProduct.multiply(
+                    a.rows(range).transposed,
+                    b.rows(range),
+                    into: expected,
+                    accumulate: segment > 0,
+                    factor: factors[segment],
+                    arithmetic: arithmetic
+                )
+            }
+            #expect(FixedOrderProduct.mostSegments(terms: terms, arithmetic) >= segments)
+            let count = SegmentOperands.scratchCount(segments: segments, terms: terms, columns: columns)
+            let scratch = Buffer<Float>(count: count)
+            scratch.fill(.nan)
+            let inputs = SegmentOperands(b, isRounded: false, terms: terms, scratch: scratch, arithmetic: arithmetic)
+                .make()
+            for level in 0...FixedOrderProduct.level {
+                let found = view(rows: rows, columns: columns, seed: 15)
+                FixedOrderProduct.multiplySegments(
+                    a,
+                    inputs,
+                    into: found,
+                    factors: factors.span,
+                    arithmetic: arithmetic,
+                    level: level
+                )
+                var wrong = 0
+                for row in 0..<rows {
+                    for column in 0..<columns {
+                        let (x, y) = (found[row, column], expected[row, column])
+                        if x != y, !(x.isNaN && y.isNaN) { wrong += 1 }
+                    }
+                }
+                #expect(wrong == 0, "\(segments) x \(terms), \(rows) x \(columns), level \(level)")
+                #expect(found.isUntouchedAround)
+            }
+        }
     }
 }

@@ -133,7 +133,7 @@ struct RoundedWalk {
             state: value(state.states[index], count: node.operation.stateCount),
             inputGradients: zip(node.inputs, gradients).map { needsGradient($0) ? $1 : nil },
             outputGradient: state.gradients[index + 1].map { value($0, count: node.operation.output.count) },
-            scratch: Buffer(count: node.operation.scratchCount(capacity: 1)),
+            scratch: Buffer(count: node.operation.scratchCount(capacity: 1, arithmetic: .single)),
             scratchOffset: 0,
             parameterOffset: node.parameterOffset,
             node: index,

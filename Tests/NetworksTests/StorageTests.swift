@@ -199,7 +199,7 @@ import Testing
                     schedule: kind,
                     capacity: capacity,
                     atOnce: atOnce,
-                    storage: format
+                    numerics: Numerics(storage: format)
                 )
                 #expect(planned == execution.allocatedBytes)
             }

@@ -80,7 +80,10 @@ import Training
             let clip = certificate.effectiveClip(bound: reference.fixedBound)
             if reference.effectiveClip > 0 {
                 let found = try #require(clip)
-                #expect(abs(found / reference.effectiveClip - 1) <= 0x1p-44, "case \(number)")
+                #expect(
+                    abs(found / reference.effectiveClip - 1) <= 0x1p-44,
+                    "case \(number): \(found) \(reference.effectiveClip)"
+                )
                 #expect(try #require(certificate.bound(clip: found)) <= reference.fixedBound)
             } else {
                 #expect(clip == nil)

@@ -54,29 +54,38 @@ def roundoff(l):
     return mpf(0) if precision(l) == "fp32" else mpf(2) ** -UNITS[precision(l)]
 
 
-def numbers(l):
-    """How many rounded numbers stand for one clipped error."""
-    return 1 if precision(l) == "fp32" or l["massCap"] <= 2 else 2
+def by_example(l):
+    return precision(l) != "fp32" and l["massCap"] > 1
 
 
 def flushes(l):
-    return precision(l) == "bf16"
+    return precision(l) == "bf16" and not l.get("double")
 
 
 def operand_error(l):
-    return (1 + U) * (1 + roundoff(l) ** numbers(l)) - 1
+    return mpf(0) if by_example(l) else (1 + U) * (1 + roundoff(l)) - 1
 
 
 def accumulation(l):
-    s = numbers(l)
-    p, terms = l["capacity"], s * l["capacity"] * l["places"]
-    b = l["productTerms"]
-    parts = -(-terms // b) + s * p - 1
-    if l.get("double"):
-        error = (1 + gamma(terms + s * p + 2, V)) * (1 + gamma(s * p + 1, U)) - 1
+    p, t, b = l["capacity"], l["places"], l["productTerms"]
+    if by_example(l):
+        count = min(t, b) + p * -(-t // b) + 2
     else:
-        error = gamma(min(terms, min(terms, b) + parts - 1) + 2, U)
-    return (2 * p + 1) * error * (1 + U) * (1 + roundoff(l)) ** numbers(l)
+        parts = -(-p * t // b) + p - 1
+        count = min(p * t, min(p * t, b) + parts - 1) + 2
+    error = gamma(count, U)
+    if l.get("double"):
+        error = (1 + gamma(p * t + 2 * p + 2, V)) * (1 + gamma(p + 1, U)) - 1
+    return (2 * p + 1) * error * (1 + operand_error(l))
+
+
+def tiny_error(l):
+    return 0 if by_example(l) else mpf(2) ** (-42 if precision(l) == "fp32" else -29)
+
+
+def smallest(l, k):
+    unit = mpf(2) ** (-124 if flushes(l) else -149)
+    return unit * (mpf(2) ** k + (mpf(2) ** 62 if by_example(l) else 0))
 
 
 def norm(layers, values, squared_norm):
@@ -93,15 +102,13 @@ def terms(case):
     layers, k = case["layers"], case["gridExponent"]
     squared = 1 + U + sum(norm_error(l) * mpf(l["massCap"]) ** 2 for l in layers)
     alpha = [accumulation(l) for l in layers]
-    tiny = sqrt(sum((mpf(2) ** (-42 if precision(l) == "fp32" else -29) * sqrt(mpf(l["outputs"])) * l["massCap"] * (1 + a))
-                    ** 2 for l, a in zip(layers, alpha)))
+    tiny = sqrt(sum((tiny_error(l) * sqrt(mpf(l["outputs"])) * l["massCap"] * (1 + a)) ** 2
+                    for l, a in zip(layers, alpha)))
     eta = [operand_error(l) for l in layers]
     slope = sqrt(squared) * (1 + U) + norm(layers, eta, squared) + norm(layers, alpha, squared) + tiny
     size = [l["groups"] * l["outputs"] * l["inputs"] for l in layers]
     offset = sqrt(mpf(case["exactCoordinates"]) / 4 + sum(mpf(9) / 4 * d for d in size))
-    offset += mpf(2) ** k * sqrt(sum(
-        d * (numbers(l) * (2 * l["capacity"] + 1) * l["places"] * mpf(2) ** (-124 if flushes(l) else -149)) ** 2
-        for d, l in zip(size, layers)))
+    offset += sqrt(sum(d * ((2 * l["capacity"] + 1) * l["places"] * smallest(l, k)) ** 2 for d, l in zip(size, layers)))
     return slope, offset
 
 
