@@ -38,7 +38,7 @@ extension ClippingPlan {
             )
         }
         let capacity = capacity ?? Self.usualCapacity(network, storage: options.numerics.storage)
-        let shape = Self.shape(method, network, capacity: capacity, recomputes: options.recomputes)
+        let shape = Self.shape(method, network, capacity: capacity, options)
         self.network = network
         self.method = method
         self.grid = grid
@@ -156,13 +156,22 @@ extension ClippingPlan {
         for (place, leaf) in zip(places, capacities) {
             let weight = weights[place]
             let isLeaf = leaf != nil || !mayGiveUp
+            let massCap = isLeaf ? LeafLayer.massCap(places: weight.shape.places) : .infinity
+            let most = mostLeafExamples(
+                network,
+                weight.node,
+                weight.product,
+                weight.shape,
+                capacity: capacity,
+                options
+            )
             chosen[place] = Weight(
                 node: weight.node,
                 product: weight.product,
                 shape: weight.shape,
                 norm: isLeaf ? weight.norm : .instantiate,
-                sum: isLeaf ? .leaves(capacity: min(leaf ?? 1, capacity)) : .integers,
-                massCap: isLeaf ? LeafLayer.massCap(places: weight.shape.places) : .infinity
+                sum: isLeaf ? .leaves(capacity: min(leaf ?? 1, most)) : .integers,
+                massCap: massCap
             )
         }
         let kept = chosen.filter { $0.leafCapacity != nil }
@@ -180,9 +189,9 @@ extension ClippingPlan {
         _ method: ClippingMethod,
         _ network: Network,
         capacity: Int,
-        recomputes: Bool
+        _ options: Options
     ) -> (schedule: Schedule.Kind, isWhole: Bool, weights: [Weight]) {
-        if method == .auto { return automatic(network, capacity: capacity, recomputes: recomputes) }
+        if method == .auto { return automatic(network, capacity: capacity, options) }
         func weights(_ choose: (WeightProduct) -> (NormPath, SumPath)) -> [Weight] {
             network.weightProducts.map { node, product, shape in
                 let (norm, sum) = choose(shape)
@@ -208,10 +217,11 @@ extension ClippingPlan {
     private static func automatic(
         _ network: Network,
         capacity: Int,
-        recomputes: Bool
+        _ options: Options
     ) -> (schedule: Schedule.Kind, isWhole: Bool, weights: [Weight]) {
-        let model = ClippingCost()
-        if network.parameterCount <= model.wholeCoordinates, !recomputes, !model.prefersLayers(network) {
+        var model = ClippingCost()
+        let usualLeaf = model.leafExamples
+        if network.parameterCount <= model.wholeCoordinates, !options.recomputes, !model.prefersLayers(network) {
             let weights = network.weightProducts.map { node, product, shape in
                 Weight(
                     node: node,
@@ -225,6 +235,8 @@ extension ClippingPlan {
             return (.kept, true, weights)
         }
         let weights = network.weightProducts.map { node, product, shape in
+            let most = mostLeafExamples(network, node, product, shape, capacity: capacity, options)
+            model.leafExamples = min(usualLeaf, Double(most))
             let isLeaf = model.leaf(shape) < model.integers(shape)
             return Weight(
                 node: node,
@@ -235,7 +247,22 @@ extension ClippingPlan {
                 massCap: .infinity
             )
         }
-        return (recomputes ? .recomputed : .kept, false, weights)
+        return (options.recomputes ? .recomputed : .kept, false, weights)
+    }
+
+    /// The most examples of a leaf: those of a tile, or as many as there are operands of at once where sums are made example
+    /// by example, which is fastest then.
+    private static func mostLeafExamples(
+        _ network: Network,
+        _ node: Int,
+        _ product: Int,
+        _ shape: WeightProduct,
+        capacity: Int,
+        _ options: Options
+    ) -> Int {
+        let massCap = LeafLayer.massCap(places: shape.places)
+        guard LeafLayer.sumsByExample(options.numerics.arithmetic, massCap: massCap) else { return capacity }
+        return network.nodes[node].operation.operandExamples(product, capacity: capacity)
     }
 
     private static let largestTileBytes = 48 << 20
