@@ -17,14 +17,28 @@ package struct Study: ~Copyable {
         /// With privacy, without it, or both.
         package var privacy: [Bool]
         package var seeds: [UInt64]
+        /// Seeds of the runs without privacy.
+        package var plainSeeds: [UInt64]
 
-        /// - Parameter precisions: fp32, which all are compared with, is added where it is missing.
-        package init(precisions: [Precision], settings: [StudySetting], privacy: [Bool], seeds: [UInt64]) {
+        /// - Parameters:
+        ///   - precisions: fp32, which all are compared with, is added where it is missing.
+        ///   - plainSeeds: nil for the same as with privacy.
+        package init(
+            precisions: [Precision],
+            settings: [StudySetting],
+            privacy: [Bool],
+            seeds: [UInt64],
+            plainSeeds: [UInt64]? = nil
+        ) {
             self.precisions = precisions.contains(.fp32) ? precisions : [.fp32] + precisions
             self.settings = settings
             self.privacy = privacy
             self.seeds = seeds
+            self.plainSeeds = plainSeeds ?? seeds
         }
+
+        /// The seeds of a line's runs.
+        func seeds(_ cell: StudyCell) -> [UInt64] { cell.isPrivate ? seeds : plainSeeds }
 
         /// The lines of the table.
         package var cells: [StudyCell] {
@@ -78,14 +92,14 @@ package struct Study: ~Copyable {
     package mutating func run(progress: (Progress) -> Void = { _ in }) throws -> Results {
         try checkPlans()
         let cells = scope.cells
-        let steps = cells.reduce(0) { $0 + task.steps($1.setting) * scope.seeds.count }
+        let steps = cells.reduce(0) { $0 + task.steps($1.setting) * scope.seeds($1).count }
         // A probe takes as long as some steps.
-        let probeSteps = max(1, steps / max(1, cells.count * scope.seeds.count) / 4)
+        let probeSteps = max(1, steps / max(1, cells.reduce(0) { $0 + scope.seeds($1).count }) / 4)
         let total = steps + cells.count * probeSteps
         var done = 0
         var results = Results()
         for cell in cells {
-            for seed in scope.seeds {
+            for seed in scope.seeds(cell) {
                 let run = StudyRun(cell, seed: seed)
                 let before = done
                 let record = try record(run, reused: &results.reused) { step in
@@ -200,7 +214,7 @@ package struct Study: ~Copyable {
     private func referenceRun(_ cell: StudyCell) -> StudyRun {
         StudyRun(
             StudyCell(setting: cell.setting, isPrivate: cell.isPrivate, precision: .fp32),
-            seed: scope.seeds.first ?? 0
+            seed: scope.seeds(cell).first ?? 0
         )
     }
 

@@ -51,6 +51,9 @@ struct ComparePrecisions: ParsableCommand {
     @Option(help: "Seeds of parameters, draws and noise, apart by commas; two or more give an interval over seeds.")
     var seeds: ListArgument<UInt64>?
 
+    @Option(help: "Seeds of the runs without privacy, which vary less; by default the same.")
+    var seedsWithout: ListArgument<UInt64>?
+
     @Option(help: "Expected passes over the training set.")
     var epochs: Double?
 
@@ -135,7 +138,8 @@ struct ComparePrecisions: ParsableCommand {
             precisions: precisions.values,
             settings: settings.values,
             privacy: privacy.values.map { $0 == .with },
-            seeds: seeds?.values ?? [1]
+            seeds: seeds?.values ?? [1],
+            plainSeeds: seedsWithout?.values
         )
         var study = try Study(task, scope, folder: output.map { path throws(FileError) in try StudyFolder(path) })
         var bar: ProgressBar?
