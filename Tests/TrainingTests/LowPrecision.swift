@@ -12,5 +12,7 @@ enum LowPrecision {
         Numerics(arithmetic: ProductArithmetic(.fp16)),
         Numerics(arithmetic: ProductArithmetic(.bf16, accumulation: .fp64)),
         Numerics(arithmetic: ProductArithmetic(.fp32, accumulation: .fp64)),
+        Numerics(arithmetic: ProductArithmetic(.bf16), storage: .bf16),
+        Numerics(arithmetic: ProductArithmetic(.fp16), storage: .fp16),
     ]
 }
