@@ -80,9 +80,26 @@ __attribute__((target("avx512f"))) static void round_halves(rows_to_round p) {
     }
 }
 
+__attribute__((target("avx2,f16c"))) static void round_halves_f16c(rows_to_round p) {
+    for (size_t i = 0; i < p.rows; i++) {
+        const float *from = p.from + i * p.from_stride;
+        float *to = p.to + i * p.to_stride;
+        size_t j = 0;
+        for (; j + 8 <= p.columns; j += 8) {
+            __m128i half = _mm256_cvtps_ph(_mm256_loadu_ps(from + j), _MM_FROUND_TO_NEAREST_INT);
+            _mm256_storeu_ps(to + j, _mm256_cvtph_ps(half));
+        }
+        for (; j < p.columns; j++) {
+            to[j] = rounded(from[j], SOTTO_OPERANDS_FP16);
+        }
+    }
+}
+
 static void round_all(rows_to_round p, int operands) {
     if (operands == SOTTO_OPERANDS_FP16 && __builtin_cpu_supports("avx512f")) {
         round_halves(p);
+    } else if (operands == SOTTO_OPERANDS_FP16 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) {
+        round_halves_f16c(p);
     } else {
         round_any(p, operands);
     }
