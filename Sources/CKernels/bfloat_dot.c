@@ -218,8 +218,14 @@ DOT __attribute__((noinline)) static void multiply(sotto_operand a, sotto_operan
     }
 }
 
+enum {
+    /// Pairs of all segments that a panel of a has room for, and its rows.
+    most_pairs = 512,
+    segment_rows = 16,
+};
+
 /// A tile of the sum of several products with a factor each, which stays in registers: `count` pairs of terms each, one
-/// behind another in both operands, a in [pair][row_block].
+/// behind another in both operands, a in [pair][segment_rows].
 DOT_INLINE void segmented_tile(tile_operands p, const float *factors, size_t segments, int rows, int vectors) {
     __m512 total[4][2];
     for (int r = 0; r < rows; r++) {
@@ -238,7 +244,7 @@ DOT_INLINE void segmented_tile(tile_operands p, const float *factors, size_t seg
                     sum[r][v] = _mm512_setzero_ps();
                 }
             }
-            for (size_t k = 0; k < depth; k++, b += p.b_stride, a += row_block) {
+            for (size_t k = 0; k < depth; k++, b += p.b_stride, a += segment_rows) {
                 __m512bh right[2];
                 for (int v = 0; v < vectors; v++) {
                     right[v] = (__m512bh)_mm512_loadu_si512(b + v * vector);
@@ -275,20 +281,17 @@ DOT_INLINE void segmented_rows(tile_operands p, const float *factors, size_t seg
     }
 }
 
-/// Pairs of all segments that a panel of a has room for.
-enum { most_pairs = 512 };
-
 DOT __attribute__((noinline)) static void multiply_segments(sotto_operand a, sotto_operand b, float *c, size_t c_stride,
                                                             size_t rows, size_t inner, size_t columns,
                                                             const float *factors, size_t segments) {
-    uint32_t panel[most_pairs * row_block] __attribute__((aligned(64)));
+    uint32_t panel[most_pairs * segment_rows] __attribute__((aligned(64)));
     size_t depth = (inner + 1) / 2;
-    for (size_t i = 0; i < rows; i += row_block) {
-        size_t down = rows - i < row_block ? rows - i : row_block;
+    for (size_t i = 0; i < rows; i += segment_rows) {
+        size_t down = rows - i < segment_rows ? rows - i : segment_rows;
         for (size_t s = 0; s < segments; s++) {
             for (size_t k = 0; k < inner; k += 2) {
                 const float *low = (const float *)a.base + i + (s * inner + k) * a.column;
-                zip_rows(low, k + 1 < inner ? low + a.column : NULL, down, panel + (s * depth + k / 2) * row_block);
+                zip_rows(low, k + 1 < inner ? low + a.column : NULL, down, panel + (s * depth + k / 2) * segment_rows);
             }
         }
         for (size_t j = 0; j < columns; j += 2 * vector) {

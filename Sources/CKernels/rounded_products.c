@@ -126,8 +126,10 @@ void sotto_round_operands_portable(const float *from, size_t from_stride, float 
 }
 
 /// Some rows and terms of a matrix of floats as they are multiplied: in place, or rounded in `panel`.
+///
+/// A panel's rows are `width` floats apart or, of a matrix that is stored the other way round, its columns `height`.
 static sotto_operand as_multiplied(sotto_operand all, size_t row, size_t rows, size_t column, size_t columns, float *panel,
-                            size_t width, int operands) {
+                                   size_t width, size_t height, int operands) {
     const float *base = (const float *)all.base + row * all.row + column * all.column;
     if (all.ready) {
         return (sotto_operand){base, all.row, all.column, 1};
@@ -136,8 +138,8 @@ static sotto_operand as_multiplied(sotto_operand all, size_t row, size_t rows, s
         round_all((rows_to_round){base, all.row, panel, width, rows, columns}, operands);
         return (sotto_operand){panel, width, 1, 1};
     }
-    round_all((rows_to_round){base, all.column, panel, row_block, columns, rows}, operands);
-    return (sotto_operand){panel, 1, row_block, 1};
+    round_all((rows_to_round){base, all.column, panel, height, columns, rows}, operands);
+    return (sotto_operand){panel, 1, height, 1};
 }
 
 __attribute__((noinline)) static void multiply(sotto_operand a, sotto_operand b, float *c, size_t c_stride, size_t rows,
@@ -150,10 +152,10 @@ __attribute__((noinline)) static void multiply(sotto_operand a, sotto_operand b,
         size_t depth = inner - k < terms ? inner - k : terms;
         for (size_t j = 0; j < columns; j += width) {
             size_t across = columns - j < width ? columns - j : width;
-            sotto_operand second = as_multiplied(b, k, depth, j, across, right, column_block, operands);
+            sotto_operand second = as_multiplied(b, k, depth, j, across, right, column_block, 0, operands);
             for (size_t i = 0; i < rows; i += height) {
                 size_t down = rows - i < height ? rows - i : height;
-                sotto_operand first = as_multiplied(a, i, down, k, depth, left, terms, operands);
+                sotto_operand first = as_multiplied(a, i, down, k, depth, left, terms, row_block, operands);
                 sotto_fixed_order_product(first.base, first.row, first.column, second.base, second.row,
                                           c + i * c_stride + j, c_stride, down, depth, across, accumulate || k > 0,
                                           factor, operands == SOTTO_OPERANDS_BF16, level);
@@ -176,6 +178,8 @@ void sotto_rounded_product(sotto_operand a, sotto_operand b, float *c, size_t c_
 enum {
     /// Terms of all segments that a panel of a has room for.
     most_terms = 1024,
+    /// Rows at once.
+    segment_rows = 16,
 };
 
 size_t sotto_most_segments(size_t inner) { return inner > most_terms ? 0 : most_terms / (inner + inner % 2); }
@@ -183,10 +187,10 @@ size_t sotto_most_segments(size_t inner) { return inner > most_terms ? 0 : most_
 __attribute__((noinline)) static void multiply_segments(sotto_operand a, sotto_operand b, float *c, size_t c_stride,
                                                         size_t rows, size_t inner, size_t columns, const float *factors,
                                                         size_t segments, int operands, int level) {
-    float panel[most_terms * row_block];
-    for (size_t i = 0; i < rows; i += row_block) {
-        size_t down = rows - i < row_block ? rows - i : row_block;
-        sotto_operand first = as_multiplied(a, i, down, 0, segments * inner, panel, 0, operands);
+    float panel[most_terms * segment_rows];
+    for (size_t i = 0; i < rows; i += segment_rows) {
+        size_t down = rows - i < segment_rows ? rows - i : segment_rows;
+        sotto_operand first = as_multiplied(a, i, down, 0, segments * inner, panel, 0, segment_rows, operands);
         sotto_fixed_order_segments(first.base, first.row, first.column, b.base, b.row, c + i * c_stride, c_stride, down,
                                    inner, columns, factors, segments, operands == SOTTO_OPERANDS_BF16, level);
     }

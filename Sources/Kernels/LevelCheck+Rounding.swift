@@ -39,4 +39,17 @@ extension LevelCheck {
         }
         return names
     }
+
+    /// Whether the processor's dot products give the bits of their emulation; empty where it has none.
+    static func dotDifferences(on values: [Float]) -> [String] {
+        let count = values.count / 4
+        let matrix = MatrixView(Buffer(Array(values.prefix(4 * count))), rows: count, columns: 4)
+        func product(_ usesDotProducts: Bool) -> [UInt32] {
+            let result = MatrixView(Buffer(count: 16), rows: 4, columns: 4)
+            let arithmetic = ProductArithmetic(.bf16, usesDotProducts: usesDotProducts)
+            FixedOrderProduct.multiply(matrix.transposed, matrix, into: result, arithmetic: arithmetic)
+            return result.buffer.read { span in span.indices.map { span[$0].isNaN ? 0 : span[$0].bitPattern } }
+        }
+        return product(true) == product(false) ? [] : ["dot products"]
+    }
 }

@@ -30,6 +30,7 @@ package enum LevelCheck {
             + attention(on: finite) + recurrence(on: values) + descents(on: finite)
         return loops.filter { !$0.levelsAgree }.map(\.name) + integerDifferences(on: finite)
             + accumulatorDifferences(on: values, scales: [1, 0.37, 0x1p20, 1e-8]) + roundingDifferences(on: values)
+            + dotDifferences(on: finite)
     }
 
     private static func integerDifferences(on finite: [Float]) -> [String] {

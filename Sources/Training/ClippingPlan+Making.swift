@@ -28,7 +28,9 @@ extension ClippingPlan {
             )
         }
         let scale = Double(options.numerics.lossScale)
-        let largest = options.rule == .abadi ? ClipFactor.clips.upperBound : 0x1p40
+        // In fewer bits an example's own sum is made before it is clipped, and must not overflow.
+        let isWide = options.rule == .abadi && options.numerics.arithmetic.precision == .fp32
+        let largest = isWide ? ClipFactor.clips.upperBound : 0x1p40
         let exponent = grid.exponent - Int(scale.exponent)
         guard grid.clip * scale <= largest, ClipFactor.gridExponents.contains(exponent) else {
             throw .invalidArgument(
@@ -139,7 +141,8 @@ extension ClippingPlan {
         let places = weights.indices.filter { weights[$0].leafCapacity != nil }
         let layers = places.map { LeafLayer(weights[$0].shape, norm: weights[$0].norm, options.numerics) }
         let exact = network.parameterCount - layers.reduce(0) { $0 + $1.coordinates }
-        var limit = options.largestInflation
+        let isRounded = options.numerics.arithmetic.precision != .fp32
+        var limit = min(options.largestInflation, isRounded ? options.inflationLimit : .infinity)
         var capacities: [Int?] = []
         // A method that was asked for by name keeps its leaves, whatever they cost; `auto` sums exactly instead.
         repeat {

@@ -11,7 +11,7 @@ extension GradientWorker {
         let first = plan.firstWeight(of: node)
         for product in plan.network.nodes[node].products.indices {
             let weight = plan.weights[first + product]
-            if weight.isOuterProduct, !roundsOperands {
+            if weight.isOuterProduct {
                 addOuterNorms(weight, plan.leafIndex(first + product), operation, tile)
                 continue
             }
@@ -59,10 +59,11 @@ extension GradientWorker {
             tile.bring(examples)
             let operands = operation.operands(weight.product, group: 0, examples: examples, tile)
             for (row, example) in examples.enumerated() {
+                let one = roundsOperands ? asMultiplied(operands.row(row)) : operands
                 let found = GramNorm.ofOnePlace(
-                    errors: operands.errors,
-                    inputs: operands.inputs,
-                    row: row,
+                    errors: one.errors,
+                    inputs: one.inputs,
+                    row: roundsOperands ? 0 : row,
                     rowMargin: rowMargin
                 )
                 scratch.add(squaredNorm: found.squaredNorm, example: example)
@@ -92,8 +93,11 @@ extension GradientWorker {
     }
 
     private func squaredNorm(_ weight: ClippingPlan.Weight, _ operands: WeightOperands) -> Double {
-        if weight.norm == .gram, let gram = scratch.gram {
-            return gram.squaredNorm(errors: operands.errors, inputs: operands.inputs)
+        if weight.norm == .gram {
+            if let gram = scratch.gram { return gram.squaredNorm(errors: operands.errors, inputs: operands.inputs) }
+            // Only one place: its mass is its norm.
+            let length = GramNorm.mass(errors: operands.errors, inputs: operands.inputs, rowMargin: 0)
+            return length * length
         }
         var squared = 0.0
         forEachPart(weight, operands, arithmetic) { _, gradient in squared += Reductions.sumOfSquares(gradient) }
@@ -269,6 +273,17 @@ extension GradientWorker {
         let inputs = MatrixView(scratch.rounded, rows: operands.inputs.rows, columns: operands.inputs.columns)
         inputs.assignRounded(operands.inputs, arithmetic)
         return WeightOperands(errors: scaled, inputs: inputs, inputsAreRounded: true)
+    }
+}
+
+extension WeightOperands {
+    /// One row of both.
+    fileprivate func row(_ row: Int) -> WeightOperands {
+        WeightOperands(
+            errors: errors.rows(row..<row + 1),
+            inputs: inputs.rows(row..<row + 1),
+            inputsAreRounded: inputsAreRounded
+        )
     }
 }
 

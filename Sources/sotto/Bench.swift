@@ -55,7 +55,7 @@ struct Bench: ParsableCommand {
             physicalBatch: resources.physicalBatch,
             capsMass: !uncapped,
             numerics: numbers.numerics(),
-            inflationLimit: numbers.largestInflation
+            inflationLimit: numbers.inflationLimit
         )
         bench.warmUp()
         var times: [Double] = []

@@ -81,7 +81,7 @@ struct Gradients: ParsableCommand {
         request.options.rule = factor
         request.options.capsMass = !uncapped
         request.options.numerics = try numbers.numerics()
-        request.options.inflationLimit = numbers.largestInflation
+        request.options.inflationLimit = numbers.inflationLimit
         request.workers = workers ?? Machine.processors
         request.capacity = physicalBatch.map { max(1, $0 / request.workers) }
         let result = try GradientComparison(request, parameters: parameters, examples: examples)

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Kernels
 import Networks
+import Training
 
 extension Precision: ExpressibleByArgument {}
 extension ProductArithmetic.Rounding: ExpressibleByArgument {}
@@ -40,9 +41,10 @@ struct NumericsOptions: ParsableArguments {
     var lossScale: String?
 
     @Option(
-        help: "The most that rounding in fewer bits may raise the sensitivity, as a factor, before a method is refused."
+        help:
+            "The most that rounding in fewer bits may raise the sensitivity, as a factor, before a method is refused; 1.1 by default."
     )
-    var largestInflation = 1.1
+    var largestInflation: Double?
 
     @Flag(help: "Do not use the processor's BF16 dot products; the results are the same.")
     var emulated = false
@@ -51,8 +53,16 @@ struct NumericsOptions: ParsableArguments {
         guard rounding == .nearest || precision == .tf32 else {
             throw ValidationError("--rounding truncated: only with --precision tf32")
         }
-        guard largestInflation > 1, largestInflation <= 100 else {
-            throw ValidationError("--largest-inflation \(largestInflation): above 1, at most 100")
+        if let largestInflation {
+            guard largestInflation > 1, largestInflation <= 100 else {
+                throw ValidationError("--largest-inflation \(largestInflation): above 1, at most 100")
+            }
+            guard precision != .fp32 else {
+                throw ValidationError("--largest-inflation: only with operands in fewer bits (--precision)")
+            }
+        }
+        guard !emulated || precision == .bf16 else {
+            throw ValidationError("--emulated: only with --precision bf16")
         }
         _ = try scale()
     }
@@ -72,6 +82,9 @@ struct NumericsOptions: ParsableArguments {
         }
         return scale
     }
+
+    /// The most that rounding may raise the sensitivity.
+    var inflationLimit: Double { largestInflation ?? ClippingPlan.Options().inflationLimit }
 
     /// What was chosen.
     func numerics() throws -> Numerics {

@@ -62,7 +62,7 @@ struct Plan: ParsableCommand {
         )
         request.physicalBatch = resources.physicalBatch
         request.options.numerics = try numbers.numerics()
-        request.options.inflationLimit = numbers.largestInflation
+        request.options.inflationLimit = numbers.inflationLimit
         let plan = try MemoryPlan(request, limit: resources.memoryLimit?.bytes)
         let report = Report(
             model: network.name,

@@ -136,7 +136,7 @@ struct Train: ParsableCommand {
             rule: factor,
             numerics: try numbers.numerics()
         )
-        configuration.inflationLimit = numbers.largestInflation
+        configuration.inflationLimit = numbers.inflationLimit
         return configuration
     }
 }
