@@ -105,7 +105,10 @@ struct FederatedRuns {
         for number in 1...plan.rounds.rounds {
             let round = RoundIdentifier(task: plan.task, round: number, attempt: 1)
             let sum = try delivered(clients, round, model, modelHash, planned)
-            guard let step = try? server.step(model: model, optimizerState: state, sum: sum) else {
+            let step: TaskRuntime.Step
+            do {
+                step = try server.step(model: model, optimizerState: state, sum: sum)
+            } catch AggregatorError.failure {
                 // The server refuses a step that is not finite, and the task ends.
                 return TrainedModel(parameters: nil, seconds: watch.seconds, terms: terms, clipping: diagnostics.counts)
             }

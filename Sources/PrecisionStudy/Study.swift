@@ -167,7 +167,8 @@ package struct Study: ~Copyable {
             sensitivityInflation: trained.terms.sensitivityInflation,
             clipping: trained.clipping
         )
-        if run.cell.precision == .fp32, let parameters = trained.parameters {
+        // What diverged has nothing to compare with.
+        if run.cell.precision == .fp32, evaluation != nil, let parameters = trained.parameters {
             if run == referenceRun(run.cell) { references[name] = parameters }
             try folder?.write(model: task.network.safetensors(parameters), as: name)
         }

@@ -43,6 +43,8 @@ struct StudyKey: Encodable {
     private let seed: UInt64
     /// SHA-256 of the program: what another build found is not mixed in.
     private let program: String
+    /// Library and processor: times and certificates are this machine's.
+    private let machine: String
     private let model, data, dataIdentity: String
     private let training, test: Int
     private let batch, epochs, learningRate, momentum, clip, delta: Double
@@ -63,6 +65,7 @@ struct StudyKey: Encodable {
         program: String
     ) {
         self.program = program
+        machine = Processor.description
         format = Self.format
         self.kind = kind
         self.cell = cell

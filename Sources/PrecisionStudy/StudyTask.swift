@@ -140,13 +140,23 @@ package struct StudyTask: Sendable {
     func dataIdentity() -> String {
         var hasher = SHA256Hasher()
         var features = [Float](repeating: 0, count: train.featureCount)
+        var bytes = [UInt8](repeating: 0, count: 4 * train.featureCount)
         for data in [train, test] {
             hasher.update(Array("\(data.contents)\n".utf8))
             hasher.update((0..<data.count).map { UInt8(truncatingIfNeeded: data.label($0)) })
-            for example in stride(from: 0, to: data.count, by: max(1, data.count / 256)) {
-                var span = features.mutableSpan
-                data.write(example: example, into: &span)
-                hasher.update(features.flatMap { [UInt8($0.bitPattern >> 24), UInt8($0.bitPattern >> 16 & 0xFF)] })
+            for example in 0..<data.count {
+                do {
+                    var span = features.mutableSpan
+                    data.write(example: example, into: &span)
+                }
+                for (index, value) in features.enumerated() {
+                    let bits = value.bitPattern
+                    bytes[4 * index] = UInt8(truncatingIfNeeded: bits)
+                    bytes[4 * index + 1] = UInt8(truncatingIfNeeded: bits >> 8)
+                    bytes[4 * index + 2] = UInt8(truncatingIfNeeded: bits >> 16)
+                    bytes[4 * index + 3] = UInt8(truncatingIfNeeded: bits >> 24)
+                }
+                hasher.update(bytes)
             }
         }
         return Hexadecimal.text(hasher.finalize().prefix(16))

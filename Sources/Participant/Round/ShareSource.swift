@@ -36,6 +36,8 @@ package struct ShareSource {
         workers: Int,
         insecureDiagnostics: ClippingDiagnostics? = nil
     ) throws(ParticipantError) {
+        if case .insecureNoise = randomness { try Self.checkPublic(dataset) }
+        if insecureDiagnostics != nil { try Self.checkPublic(dataset) }
         self.reviewed = reviewed
         self.dataset = dataset
         self.randomness = randomness
@@ -44,6 +46,13 @@ package struct ShareSource {
         workspace = StepWorkspace(
             summer: GradientSummer(reviewed.clipping, pool: pool, diagnostics: insecureDiagnostics)
         )
+    }
+
+    /// What can be repeated, and what is counted without noise, is for data that somebody declared public.
+    private static func checkPublic(_ dataset: Dataset) throws(ParticipantError) {
+        guard dataset.isPublic else {
+            throw .refused("\(dataset.name): noise that can be repeated needs data that is declared public")
+        }
     }
 
     /// The update of one round. An empty draw gives noise alone, of the same form and size.
