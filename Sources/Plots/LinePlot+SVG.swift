@@ -14,7 +14,7 @@ extension LinePlot {
 }
 
 /// Where things are on the drawing.
-private struct Frame {
+private struct Frame: SVGDrawing {
     private let left = 76.0
     private let right = 684.0
     private let top = 34.0
@@ -101,22 +101,6 @@ private struct Frame {
 
     private func dot(_ x: Double, _ y: Double) -> String {
         "<circle class=\"dot\" cx=\"\(short(x))\" cy=\"\(short(y))\" r=\"4.5\"/>\n"
-    }
-
-    private func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String) -> String {
-        "<line class=\"\(style)\" x1=\"\(short(x1))\" y1=\"\(short(y1))\" x2=\"\(short(x2))\" y2=\"\(short(y2))\"/>\n"
-    }
-
-    private func label(_ x: Double, _ y: Double, _ text: String, anchor: String, style: String? = nil) -> String {
-        let style = style.map { " class=\"\($0)\"" } ?? ""
-        return
-            "<text\(style) x=\"\(short(x))\" y=\"\(short(y))\" text-anchor=\"\(anchor)\">\(Markup.escape(text))</text>\n"
-    }
-
-    /// A coordinate to a hundredth.
-    private func short(_ value: Double) -> String {
-        let text = "\((value * 100).rounded() / 100)"
-        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 }
 

@@ -18,28 +18,14 @@ extension GradientWorker {
     ) {
         let shape = weight.shape
         let start = tile.parameterOffset + operation.offset(ofParameter: shape.parameter)
-        let step = operation.operandExamples(weight.product, capacity: plan.capacity)
+        // Plans make no greater leaves of what is summed example by example.
+        let most = operation.operandExamples(weight.product, capacity: plan.capacity)
+        precondition(leaf.count <= most, "the operands of a leaf are not there at once")
         for group in 0..<shape.groups {
             let offset = start + group * shape.rows * shape.columns
-            guard leaf.count > step else {
-                tile.bring(leaf)
-                let operands = operation.operands(weight.product, group: group, examples: leaf, tile)
-                addLeafAtOnce(operands, leaf, weight, at: offset, to: sum)
-                continue
-            }
-            let target = shape.target(scratch.partial, offset: 0, group: 0)
-            var isBegun = false
-            for first in stride(from: leaf.lowerBound, to: leaf.upperBound, by: step) {
-                let examples = first..<min(leaf.upperBound, first + step)
-                tile.bring(examples)
-                let operands = operation.operands(weight.product, group: group, examples: examples, tile)
-                for example in examples where scratch.factor(example) > 0 {
-                    let inputs = plain(operands, weight, example - first)
-                    add(operands, weight, example, of: examples, 0..<shape.rows, inputs, to: target, &isBegun)
-                }
-            }
-            guard isBegun else { continue }
-            scratch.partial.read(0..<shape.rows * shape.columns) { sum.add($0, scale: perUnit, at: offset) }
+            tile.bring(leaf)
+            let operands = operation.operands(weight.product, group: group, examples: leaf, tile)
+            addLeafAtOnce(operands, leaf, weight, at: offset, to: sum)
         }
     }
 

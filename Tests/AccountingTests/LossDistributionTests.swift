@@ -107,8 +107,9 @@ import Testing
         let delta: String
     }
 
-    /// Never below the exact value, and above it by the rounding that is added: each of the two terms is wrong by some tens of
-    /// 2^-53 times the square of the larger normal argument, and δ is smaller than they are by that argument over the deviation.
+    /// Never below the exact value, and above it by the rounding that is added: with t the larger normal argument, each of the
+    /// two terms is wrong by (24 + 6t²) 2^-53 at most and as much is added, in all less than 128 (1 + t²) 2^-53; and δ is smaller
+    /// than the terms by that argument over the deviation.
     @Test func closedFormsAreUpperBounds() throws {
         for row in try fixture("accounting/gaussian_delta.json", as: [GaussianDelta].self) {
             let exact = try #require(Double(row.delta))

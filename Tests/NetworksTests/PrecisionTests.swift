@@ -153,8 +153,9 @@ import Testing
         }
     }
 
-    /// Operations whose products follow one another cannot be held to one rounding of each operand; they are held to twice
-    /// the roundoff of every operand on the way, relative to the same in floats, and must differ from it.
+    /// Operations whose products follow one another cannot be held to one rounding of each operand. No bound is proved for
+    /// them: what they differ by from the same in floats is held to twice the roundoff of both operands of every product on
+    /// the way, to first order and without cancellation; and they must differ.
     @Test(arguments: ProductArithmetic.everyKind.filter { $0.precision != .fp32 })
     func chainsOfProducts(arithmetic: ProductArithmetic) throws {
         let operations: [(any Operation, depth: Int)] = [
