@@ -48,7 +48,7 @@ extension LevelCheck {
             let result = MatrixView(Buffer(count: 16), rows: 4, columns: 4)
             let arithmetic = ProductArithmetic(.bf16, usesDotProducts: usesDotProducts)
             FixedOrderProduct.multiply(matrix.transposed, matrix, into: result, arithmetic: arithmetic)
-            return result.buffer.read { span in span.indices.map { span[$0].isNaN ? 0 : span[$0].bitPattern } }
+            return result.buffer.read { span in span.indices.map { (span[$0].isNaN ? .nan : span[$0]).bitPattern } }
         }
         return product(true) == product(false) ? [] : ["dot products"]
     }

@@ -33,21 +33,32 @@ import Testing
         zip(sums, found).count { !$0.admits($1, arithmetic, more: more) }
     }
 
+    /// An operation after a pass forward and backward, with what its products are of.
+    private struct Pass {
+        let bench: OperationTile
+        /// As they are; a bias is no operand of a product.
+        let weights: [Float]
+        /// Operands: weights, inputs, errors.
+        let w, x, e: [Double]
+
+        init(_ operation: any Operation, examples: Int, _ arithmetic: ProductArithmetic) {
+            bench = OperationTile(operation, examples: examples, arithmetic: arithmetic)
+            operation.forward(bench.tile, parameters: bench.parameters)
+            operation.backward(bench.tile, parameters: bench.parameters)
+            weights = bench.parameters.read { span in span.indices.map { span[$0] } }
+            w = weights.map(arithmetic.rounded)
+            x = OperationTile.floats(bench.tile.input).map(arithmetic.rounded)
+            e = OperationTile.floats(bench.tile.given).map(arithmetic.rounded)
+        }
+    }
+
     @Test(arguments: ProductArithmetic.everyKind, [(7, 3, 1), (200, 17, 1), (33, 5, 6)])
     func linear(arithmetic: ProductArithmetic, size: (inputs: Int, outputs: Int, places: Int)) throws {
         let shape = size.places == 1 ? Shape([size.inputs]) : Shape([size.places, size.inputs])
         let examples = 3
-        let bench = OperationTile(
-            try Linear(input: shape, outputs: size.outputs),
-            examples: examples,
-            arithmetic: arithmetic
-        )
-        bench.operation.forward(bench.tile, parameters: bench.parameters)
-        bench.operation.backward(bench.tile, parameters: bench.parameters)
-        let weights = bench.parameters.read { span in span.indices.map { span[$0] } }
-        let w = weights.map(arithmetic.rounded)
-        let x = OperationTile.floats(bench.tile.input).map(arithmetic.rounded)
-        let e = OperationTile.floats(bench.tile.given).map(arithmetic.rounded)
+        let pass = Pass(try Linear(input: shape, outputs: size.outputs), examples: examples, arithmetic)
+        let (bench, weights) = (pass.bench, pass.weights)
+        let (w, x, e) = (pass.w, pass.x, pass.e)
         let rows = examples * size.places
         var output: [Sum] = []
         var input: [Sum] = []
@@ -103,17 +114,13 @@ import Testing
         let window = Self.windows[index]
         let (examples, outputs) = (3, 8)
         let input = Shape([window.channels, window.height, window.width], isChannelsLast: true)
-        let bench = OperationTile(
+        let pass = Pass(
             try Convolution(input: input, outputs: outputs, window: window),
             examples: examples,
-            arithmetic: arithmetic
+            arithmetic
         )
-        bench.operation.forward(bench.tile, parameters: bench.parameters)
-        bench.operation.backward(bench.tile, parameters: bench.parameters)
-        let weights = bench.parameters.read { span in span.indices.map { span[$0] } }
-        let w = weights.map(arithmetic.rounded)
-        let x = OperationTile.floats(bench.tile.input).map(arithmetic.rounded)
-        let e = OperationTile.floats(bench.tile.given).map(arithmetic.rounded)
+        let (bench, weights) = (pass.bench, pass.weights)
+        let (w, x, e) = (pass.w, pass.x, pass.e)
         let depth = window.channels / window.groups
         let width = outputs / window.groups
         let patch = window.kernelHeight * window.kernelWidth * depth
