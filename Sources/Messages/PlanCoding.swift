@@ -35,11 +35,39 @@ extension Sotto_V1_Plan {
         rounds.cohort = UInt32(plan.rounds.cohort)
         rounds.fewestSurvivors = UInt32(plan.rounds.fewestSurvivors)
         rounds.deadlineSeconds = UInt32(plan.rounds.deadlineSeconds)
+        setStages(plan.rounds)
         optimizer.kind = plan.optimizer.kind
         optimizer.learningRate = plan.optimizer.learningRate
         optimizer.momentum = plan.optimizer.momentum
         optimizer.normaliser = plan.optimizer.normaliser
         coding.ringBits = UInt32(plan.ringBits)
+    }
+
+    /// What is as it always was is written as nothing.
+    private mutating func setStages(_ terms: RoundTerms) {
+        func unless(_ usual: Int, _ value: Int) -> UInt32 { value == usual ? 0 : UInt32(clamping: value) }
+        rounds.mostMembers = unless(terms.cohort, terms.mostMembers)
+        rounds.selectionSeconds = unless(terms.deadlineSeconds, terms.selectionSeconds)
+        rounds.configurationSeconds = unless(terms.deadlineSeconds, terms.configurationSeconds)
+        rounds.uploadAfterMilliseconds = UInt32(clamping: terms.uploadAfterMilliseconds)
+        rounds.mostParticipations = unless(.max, terms.mostParticipations)
+        rounds.leastSeparation = unless(1, terms.leastSeparation)
+    }
+
+    private var roundTerms: RoundTerms {
+        var terms = RoundTerms(
+            rounds: Int(rounds.rounds),
+            cohort: Int(rounds.cohort),
+            fewestSurvivors: Int(rounds.fewestSurvivors),
+            deadlineSeconds: Int(rounds.deadlineSeconds)
+        )
+        if rounds.mostMembers > 0 { terms.mostMembers = Int(rounds.mostMembers) }
+        if rounds.selectionSeconds > 0 { terms.selectionSeconds = Int(rounds.selectionSeconds) }
+        if rounds.configurationSeconds > 0 { terms.configurationSeconds = Int(rounds.configurationSeconds) }
+        terms.uploadAfterMilliseconds = Int(rounds.uploadAfterMilliseconds)
+        if rounds.mostParticipations > 0 { terms.mostParticipations = Int(rounds.mostParticipations) }
+        if rounds.leastSeparation > 0 { terms.leastSeparation = Int(rounds.leastSeparation) }
+        return terms
     }
 
     /// Floats are written as nothing, so that a plan without these fields keeps its bytes and its hash.
@@ -92,12 +120,7 @@ extension Sotto_V1_Plan {
                     noiseMultiple: privacy.noiseMultiple,
                     colluders: Int(privacy.colluders)
                 ),
-                rounds: RoundTerms(
-                    rounds: Int(rounds.rounds),
-                    cohort: Int(rounds.cohort),
-                    fewestSurvivors: Int(rounds.fewestSurvivors),
-                    deadlineSeconds: Int(rounds.deadlineSeconds)
-                ),
+                rounds: roundTerms,
                 optimizer: OptimizerTerms(
                     kind: optimizer.kind,
                     learningRate: optimizer.learningRate,

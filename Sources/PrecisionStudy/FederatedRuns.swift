@@ -28,7 +28,6 @@ struct FederatedRuns {
             classes: task.train.classes,
             examples: task.train.count
         )
-        configuration.rounds = task.steps(.federated)
         configuration.seed = seed
         configuration.numbers = NumberTerms(
             precision: precision.rawValue,
@@ -39,11 +38,15 @@ struct FederatedRuns {
         configuration.clip = task.clip
         configuration.clipping = task.method.rawValue
         configuration.samplingRate = task.rate
-        configuration.cohort = task.clients
-        configuration.fewestSurvivors = task.clients
+        configuration.stages = RoundTerms(
+            rounds: task.steps(.federated),
+            cohort: task.clients,
+            fewestSurvivors: task.clients,
+            deadlineSeconds: 60
+        )
         configuration.learningRate = task.learningRate
         configuration.momentum = task.momentum
-        configuration.epsilon = try epsilon(rounds: configuration.rounds)
+        configuration.epsilon = try epsilon(rounds: configuration.stages.rounds)
         return try TaskPlanner.plan(configuration)
     }
 

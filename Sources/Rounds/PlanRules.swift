@@ -92,6 +92,38 @@ package enum PlanRules {
             "round.deadline-seconds",
             "is \(rounds.deadlineSeconds), but must be from 1 to 86,400"
         )
+        try require(
+            (rounds.cohort...min(100_000, 10 * rounds.cohort)).contains(rounds.mostMembers),
+            "round.over-selection",
+            "gives \(rounds.mostMembers) members, but must give from the cohort of \(rounds.cohort) to ten times as many"
+        )
+        try require(
+            (1...86_400).contains(rounds.selectionSeconds),
+            "round.selection-seconds",
+            "is \(rounds.selectionSeconds), but must be from 1 to 86,400"
+        )
+        try require(
+            (1...86_400).contains(rounds.configurationSeconds),
+            "round.configuration-seconds",
+            "is \(rounds.configurationSeconds), but must be from 1 to 86,400"
+        )
+        try require(
+            rounds.uploadAfterMilliseconds >= 0
+                && rounds.uploadAfterMilliseconds < 1000 * rounds.deadlineSeconds,
+            "round.upload-after-milliseconds",
+            "is \(rounds.uploadAfterMilliseconds), but must be at least 0 and shorter than the deadline of"
+                + " \(rounds.deadlineSeconds) s"
+        )
+        try require(
+            rounds.mostParticipations == .max || (1...10_000_000).contains(rounds.mostParticipations),
+            "round.most-participations",
+            "is \(rounds.mostParticipations), but must be from 1 to 10,000,000"
+        )
+        try require(
+            (1...rounds.rounds).contains(rounds.leastSeparation),
+            "round.least-separation",
+            "is \(rounds.leastSeparation), but must be from 1 to the \(rounds.rounds) rounds"
+        )
     }
 
     private static func check(_ privacy: PrivacyTerms, rounds: RoundTerms) throws(PlanError) {

@@ -112,22 +112,41 @@ package struct PrivacyTerms: Hashable, Sendable {
     }
 }
 
-/// How rounds of a task go.
+/// How rounds of a task go: three stages, each with what ends it early, what must be there at its end, and how long it may
+/// take.
 package struct RoundTerms: Hashable, Sendable {
     /// Rounds until the task is finished.
     package let rounds: Int
-    /// Clients in a round.
+    /// The updates with which a round is released at once.
     package let cohort: Int
     /// The fewest updates with which a round may be released; the noise is planned for them.
     package let fewestSurvivors: Int
-    /// Seconds from the first member's assignment until the round closes without the missing members.
+    /// Reporting: seconds from the last member's assignment until the round closes without the missing updates.
     package let deadlineSeconds: Int
+    /// The clients that are given work in one round, at least the cohort: some of them will not come back. The ring in
+    /// which updates are added has room for all of them.
+    package var mostMembers: Int
+    /// Selection: seconds that a round waits for as many clients as it may have, before it goes on with fewer.
+    package var selectionSeconds: Int
+    /// Configuration: seconds in which those that were waiting may fetch their assignments.
+    package var configurationSeconds: Int
+    /// An update leaves its client this many milliseconds after the assignment arrived, or a whole multiple of that where
+    /// the device is slower, so that its time does not tell how long the computation took. 0: as soon as it is ready.
+    package var uploadAfterMilliseconds = 0
+    /// Rounds of the task that one client may take part in.
+    package var mostParticipations = Int.max
+    /// Rounds from one participation of a client to its next, at least 1.
+    package var leastSeparation = 1
 
+    /// Terms without over-selection, with the same time for every stage.
     package init(rounds: Int, cohort: Int, fewestSurvivors: Int, deadlineSeconds: Int) {
         self.rounds = rounds
         self.cohort = cohort
         self.fewestSurvivors = fewestSurvivors
         self.deadlineSeconds = deadlineSeconds
+        mostMembers = cohort
+        selectionSeconds = deadlineSeconds
+        configurationSeconds = deadlineSeconds
     }
 }
 

@@ -40,6 +40,17 @@ struct PlanCodingTests {
         #expect(Sotto_V1_Plan(try said.plan()) == said && said.wireBytes() != plain.wireBytes())
     }
 
+    @Test("Stages that are as they always were are not written, so that older plans keep their hash")
+    func stages() throws {
+        let plain = try Samples.plan().rounds
+        #expect(plain.mostMembers == plain.cohort && plain.selectionSeconds == plain.deadlineSeconds)
+        #expect(plain.configurationSeconds == plain.deadlineSeconds && plain.uploadAfterMilliseconds == 0)
+        #expect(plain.mostParticipations == .max && plain.leastSeparation == 1)
+        let message = Sotto_V1_Plan(try Samples.plan()).rounds
+        #expect(message.mostMembers == 0 && message.selectionSeconds == 0 && message.configurationSeconds == 0)
+        #expect(message.mostParticipations == 0 && message.leastSeparation == 0)
+    }
+
     /// One change of a valid message and a word of the refusal.
     struct Refusal: Sendable, CustomTestStringConvertible {
         let word: String
@@ -77,6 +88,12 @@ struct PlanCodingTests {
         Refusal("round.cohort") { $0.rounds.cohort = .max },
         Refusal("round.fewest-survivors") { $0.rounds.fewestSurvivors = .max },
         Refusal("round.deadline-seconds") { $0.rounds.deadlineSeconds = 0 },
+        Refusal("round.over-selection") { $0.rounds.mostMembers = 9 },
+        Refusal("round.selection-seconds") { $0.rounds.selectionSeconds = .max },
+        Refusal("round.configuration-seconds") { $0.rounds.configurationSeconds = 86_401 },
+        Refusal("round.upload-after-milliseconds") { $0.rounds.uploadAfterMilliseconds = .max },
+        Refusal("round.most-participations") { $0.rounds.mostParticipations = .max },
+        Refusal("round.least-separation") { $0.rounds.leastSeparation = .max },
         Refusal("privacy.sampling-rate") { $0.privacy.samplingRate = .nan },
         Refusal("privacy.epsilon") { $0.privacy.targetEpsilon = .infinity },
         Refusal("privacy.delta") { $0.privacy.delta = 1 },

@@ -51,6 +51,20 @@ enum Samples {
         }
         let cohort = number(2...100_000)
         let fewestSurvivors = number(2...cohort)
+        var terms = RoundTerms(
+            rounds: number(1...10_000_000),
+            cohort: cohort,
+            fewestSurvivors: fewestSurvivors,
+            deadlineSeconds: number(1...86_400)
+        )
+        if stream.uniform(below: 2) == 0 {
+            terms.mostMembers = number(cohort...min(100_000, 10 * cohort))
+            terms.selectionSeconds = number(1...86_400)
+            terms.configurationSeconds = number(1...86_400)
+            terms.uploadAfterMilliseconds = number(0...1000 * terms.deadlineSeconds - 1)
+            terms.mostParticipations = number(1...10_000_000)
+            terms.leastSeparation = number(1...terms.rounds)
+        }
         let gridExponent = number(-64...128)
         let bound = number(1...1 << 30)
         let norm = Double(sign: .plus, exponent: -gridExponent, significand: Double(bound))
@@ -81,12 +95,7 @@ enum Samples {
                 noiseMultiple: UInt64(number(1...1 << 34)),
                 colluders: number(1...fewestSurvivors - 1)
             ),
-            rounds: RoundTerms(
-                rounds: number(1...10_000_000),
-                cohort: cohort,
-                fewestSurvivors: fewestSurvivors,
-                deadlineSeconds: number(1...86_400)
-            ),
+            rounds: terms,
             optimizer: OptimizerTerms(
                 kind: "sgd",
                 learningRate: positive(),

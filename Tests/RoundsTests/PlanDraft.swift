@@ -26,11 +26,34 @@ struct PlanDraft {
     var cohort = 10
     var fewestSurvivors = 8
     var deadlineSeconds = 60
+    /// As many as the cohort, where it is `nil`.
+    var mostMembers: Int?
+    var selectionSeconds = 30
+    var configurationSeconds = 20
+    var uploadAfterMilliseconds = 500
+    var mostParticipations = 12
+    var leastSeparation = 1
     var optimizer = "sgd"
     var learningRate = 0.5
     var momentum = 0.9
     var normaliser = 50.0
     var ringBits = 32
+
+    var terms: RoundTerms {
+        var terms = RoundTerms(
+            rounds: rounds,
+            cohort: cohort,
+            fewestSurvivors: fewestSurvivors,
+            deadlineSeconds: deadlineSeconds
+        )
+        terms.mostMembers = mostMembers ?? cohort
+        terms.selectionSeconds = selectionSeconds
+        terms.configurationSeconds = configurationSeconds
+        terms.uploadAfterMilliseconds = uploadAfterMilliseconds
+        terms.mostParticipations = mostParticipations
+        terms.leastSeparation = leastSeparation
+        return terms
+    }
 
     func plan() throws(PlanError) -> TaskPlan {
         try TaskPlan(
@@ -55,12 +78,7 @@ struct PlanDraft {
                 noiseMultiple: noiseMultiple,
                 colluders: colluders
             ),
-            rounds: RoundTerms(
-                rounds: rounds,
-                cohort: cohort,
-                fewestSurvivors: fewestSurvivors,
-                deadlineSeconds: deadlineSeconds
-            ),
+            rounds: terms,
             optimizer: OptimizerTerms(
                 kind: optimizer,
                 learningRate: learningRate,

@@ -45,6 +45,12 @@ struct PlanRulesTests {
         Rule("round.cohort", \.cohort, [8, 100_000], [0, -1, 100_001, .max]),
         Rule("round.fewest-survivors", \.fewestSurvivors, [3, 10], [0, -1, 11, .max]),
         Rule("round.deadline-seconds", \.deadlineSeconds, [1, 86_400], [0, -1, 86_401]),
+        Rule("round.over-selection", \.mostMembers, [10, 100], [9, 0, -1, 101, .max]),
+        Rule("round.selection-seconds", \.selectionSeconds, [1, 86_400], [0, -1, 86_401]),
+        Rule("round.configuration-seconds", \.configurationSeconds, [1, 86_400], [0, -1, 86_401]),
+        Rule("round.upload-after-milliseconds", \.uploadAfterMilliseconds, [0, 59_999], [-1, 60_000, .max]),
+        Rule("round.most-participations", \.mostParticipations, [1, 10_000_000, .max], [0, -1, 10_000_001]),
+        Rule("round.least-separation", \.leastSeparation, [1, 40], [0, -1, 41]),
         Rule(
             "privacy.sampling-rate",
             \.samplingRate,

@@ -32,9 +32,15 @@ internal import TOML
 /// colluders = 1                 # may be left out: 5 % of the cohort, at least 1
 ///
 /// [round]
-/// cohort = 8
-/// fewest-survivors = 7
-/// deadline-seconds = 30
+/// cohort = 8                    # updates with which a round is released at once
+/// fewest-survivors = 7          # updates without which it is not released
+/// over-selection = 1.3          # members for each of the cohort; may be left out
+/// deadline-seconds = 30         # for the reports; may be left out: 60
+/// selection-seconds = 30        # to find members; may be left out: as the deadline
+/// configuration-seconds = 30    # for members to fetch their assignments; may be left out: as the deadline
+/// upload-after-milliseconds = 500 # from assignment to upload; may be left out: 1000
+/// most-participations = 20      # rounds that one client may take part in; may be left out: all
+/// least-separation = 5          # rounds from one participation of a client to its next; may be left out: 1
 ///
 /// [optimizer]
 /// kind = "sgd"
@@ -44,7 +50,6 @@ internal import TOML
 package struct TaskConfiguration: Sendable {
     package var name: String
     package var population: String
-    package var rounds: Int
     package var preset: String
     package var seed: UInt64
     package var numbers: NumberTerms
@@ -59,9 +64,7 @@ package struct TaskConfiguration: Sendable {
     package var clipping: String
     package var samplingRate: Double
     package var colluders: Int
-    package var cohort: Int
-    package var fewestSurvivors: Int
-    package var deadlineSeconds: Int
+    package var stages: RoundTerms
     package var optimizer: String
     package var learningRate: Double
     package var momentum: Double
@@ -74,7 +77,6 @@ package struct TaskConfiguration: Sendable {
     package init(name: String, preset: String, shape: [Int], classes: Int, examples: Int) {
         self.name = name
         population = name
-        rounds = 1
         self.preset = preset
         seed = 1
         numbers = .single
@@ -84,7 +86,8 @@ package struct TaskConfiguration: Sendable {
         evaluation = ""
         (epsilon, delta, clip, clipping) = (1, 1e-6, 1, "per-example")
         samplingRate = 1
-        (colluders, cohort, fewestSurvivors, deadlineSeconds) = (1, 1, 1, 60)
+        colluders = 1
+        stages = RoundTerms(rounds: 1, cohort: 1, fewestSurvivors: 1, deadlineSeconds: 60)
         optimizer = "sgd"
         (learningRate, momentum) = (1, 0)
     }
@@ -99,7 +102,7 @@ package struct TaskConfiguration: Sendable {
         var task = try file.section("task")
         name = try task.string("name")
         population = try task.string("population")
-        rounds = try task.integer("rounds")
+        let rounds = try task.integer("rounds")
         try task.finish()
 
         var model = try file.section("model")
@@ -145,11 +148,9 @@ package struct TaskConfiguration: Sendable {
         try privacy.finish()
 
         var round = try file.section("round")
-        cohort = try round.integer("cohort")
-        fewestSurvivors = try round.integer("fewest-survivors")
-        deadlineSeconds = try round.integer("deadline-seconds", default: 60)
+        stages = try Self.stages(&round, rounds: rounds, path: path)
         try round.finish()
-        self.colluders = colluders == 0 ? max(1, cohort / 20) : colluders
+        self.colluders = colluders == 0 ? max(1, stages.cohort / 20) : colluders
 
         var optimizer = try file.section("optimizer")
         self.optimizer = try optimizer.string("kind", default: "sgd")
@@ -157,5 +158,31 @@ package struct TaskConfiguration: Sendable {
         momentum = try optimizer.number("momentum", default: 0)
         try optimizer.finish()
         try file.finish()
+    }
+
+    private static func stages(
+        _ round: inout TOMLSection,
+        rounds: Int,
+        path: String
+    ) throws(AggregatorError) -> RoundTerms {
+        let cohort = try round.integer("cohort")
+        var stages = RoundTerms(
+            rounds: rounds,
+            cohort: cohort,
+            fewestSurvivors: try round.integer("fewest-survivors"),
+            deadlineSeconds: try round.integer("deadline-seconds", default: 60)
+        )
+        let overSelection = try round.number("over-selection", default: 1.3)
+        guard (1...10).contains(overSelection) else {
+            throw .input("\(path): [round] over-selection is \(overSelection), but must be from 1 to 10")
+        }
+        // A cohort beyond every limit is refused when the task is planned.
+        stages.mostMembers = max(cohort, Int((Double(min(cohort, 1 << 30)) * overSelection).rounded(.up)))
+        stages.selectionSeconds = try round.integer("selection-seconds", default: stages.deadlineSeconds)
+        stages.configurationSeconds = try round.integer("configuration-seconds", default: stages.deadlineSeconds)
+        stages.uploadAfterMilliseconds = try round.integer("upload-after-milliseconds", default: 1000)
+        stages.mostParticipations = try round.integer("most-participations", default: .max)
+        stages.leastSeparation = try round.integer("least-separation", default: 1)
+        return stages
     }
 }

@@ -25,12 +25,7 @@ package enum TaskPlanner {
         do {
             // What follows computes with these numbers, so their ranges come first.
             try PlanRules.check(inputShape: task.shape, classes: task.classes)
-            let rounds = RoundTerms(
-                rounds: task.rounds,
-                cohort: task.cohort,
-                fewestSurvivors: task.fewestSurvivors,
-                deadlineSeconds: task.deadlineSeconds
-            )
+            let rounds = task.stages
             try PlanRules.check(rounds)
             let network = try Network.preset(task.preset, input: Shape(task.shape), classes: task.classes)
             let privacy = try privacyTerms(task, dimension: network.parameterCount)
@@ -56,7 +51,7 @@ package enum TaskPlanner {
                 ringBits: ringBits(task, privacy, dimension: network.parameterCount)
             )
             // What cannot be claimed in the end is refused at the beginning.
-            guard try plan.claim(against: .colluders(task.colluders), rounds: task.rounds) != nil else {
+            guard try plan.claim(against: .colluders(task.colluders), rounds: task.stages.rounds) != nil else {
                 throw PlanError(
                     field: "privacy.delta",
                     reason:
@@ -85,24 +80,24 @@ package enum TaskPlanner {
 
     /// The noise: the smallest multiplier that keeps ε against the colluders after all rounds, then whole numbers for it.
     private static func privacyTerms(_ task: TaskConfiguration, dimension: Int) throws -> PrivacyTerms {
-        guard task.colluders >= 1, task.colluders < task.fewestSurvivors else {
+        guard task.colluders >= 1, task.colluders < task.stages.fewestSurvivors else {
             throw PlanError(
                 field: "privacy.colluders",
                 reason:
-                    "is \(task.colluders), but must be from 1 to one less than the \(task.fewestSurvivors) fewest survivors"
+                    "is \(task.colluders), but must be from 1 to one less than the \(task.stages.fewestSurvivors) fewest survivors"
             )
         }
         let multiplier = try RDPAccountant.noiseMultiplier(
             forEpsilon: task.epsilon,
             delta: DeltaShares.accountant(of: task.delta),
             samplingRate: task.samplingRate,
-            steps: task.rounds
+            steps: task.stages.rounds
         )
         let grid = try CertifiedGrid(clip: task.clip, dimension: dimension)
         let noise = try NoisePlan.shared(
             noiseMultiplier: multiplier,
             largestBound: grid.bound,
-            honestShares: task.fewestSurvivors - task.colluders
+            honestShares: task.stages.fewestSurvivors - task.colluders
         )
         return PrivacyTerms(
             samplingRate: task.samplingRate,
@@ -122,7 +117,7 @@ package enum TaskPlanner {
     private static func ringBits(_ task: TaskConfiguration, _ privacy: PrivacyTerms, dimension: Int) throws -> Int {
         let mean = task.samplingRate * Double(task.examples)
         let draw = min(Double(task.examples), (mean + 8 * mean.squareRoot() + 8).rounded(.up))
-        let deviation = 64 * Double(privacy.noiseMultiple) * Double(task.cohort).squareRoot()
+        let deviation = 64 * Double(privacy.noiseMultiple) * Double(task.stages.mostMembers).squareRoot()
         return try Ring.planned(
             largestSum: Int64(draw) * privacy.bound,
             standardDeviation: deviation,

@@ -177,6 +177,23 @@ package nonisolated struct Sotto_V1_Plan: @unchecked Sendable {
 
     package var deadlineSeconds: UInt32 = 0
 
+    /// Absent: the cohort.
+    package var mostMembers: UInt32 = 0
+
+    /// Absent: deadline_seconds.
+    package var selectionSeconds: UInt32 = 0
+
+    package var configurationSeconds: UInt32 = 0
+
+    /// An update leaves its client this long after the assignment arrived, or a whole multiple of it.
+    package var uploadAfterMilliseconds: UInt32 = 0
+
+    /// Rounds of the task that one client may take part in. Absent: all.
+    package var mostParticipations: UInt32 = 0
+
+    /// Rounds from one participation of a client to its next. Absent: 1.
+    package var leastSeparation: UInt32 = 0
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
     package init() {}
@@ -288,6 +305,9 @@ package nonisolated struct Sotto_V1_Assignment: Sendable {
   package var roundPublicKey: Data = Data()
 
   package var deadlineUnixMilliseconds: UInt64 = 0
+
+  /// Updates that the server has accepted of this client, ever. A client that knows of fewer runs on a copy of its state.
+  package var receipts: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -432,6 +452,22 @@ package nonisolated struct Sotto_V1_Receipt: Sendable {
   package var ledgerIndex: UInt64 = 0
 
   package var ledgerHead: Data = Data()
+
+  /// Updates that the server has accepted of this client, this one included.
+  package var receipts: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// How much of an update that is sent in parts has arrived: the answer to each part but the last.
+package nonisolated struct Sotto_V1_UploadProgress: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var received: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -780,7 +816,7 @@ nonisolated extension Sotto_V1_Plan.Privacy: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Sotto_V1_Plan.Rounds: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Sotto_V1_Plan.protoMessageName + ".Rounds"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rounds\0\u{1}cohort\0\u{3}fewest_survivors\0\u{3}deadline_seconds\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rounds\0\u{1}cohort\0\u{3}fewest_survivors\0\u{3}deadline_seconds\0\u{3}most_members\0\u{3}selection_seconds\0\u{3}configuration_seconds\0\u{3}upload_after_milliseconds\0\u{3}most_participations\0\u{3}least_separation\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -792,6 +828,12 @@ nonisolated extension Sotto_V1_Plan.Rounds: SwiftProtobuf.Message, SwiftProtobuf
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.cohort) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.fewestSurvivors) }()
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.deadlineSeconds) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.mostMembers) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.selectionSeconds) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.configurationSeconds) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.uploadAfterMilliseconds) }()
+      case 9: try { try decoder.decodeSingularUInt32Field(value: &self.mostParticipations) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.leastSeparation) }()
       default: break
       }
     }
@@ -810,6 +852,24 @@ nonisolated extension Sotto_V1_Plan.Rounds: SwiftProtobuf.Message, SwiftProtobuf
     if self.deadlineSeconds != 0 {
       try visitor.visitSingularUInt32Field(value: self.deadlineSeconds, fieldNumber: 4)
     }
+    if self.mostMembers != 0 {
+      try visitor.visitSingularUInt32Field(value: self.mostMembers, fieldNumber: 5)
+    }
+    if self.selectionSeconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.selectionSeconds, fieldNumber: 6)
+    }
+    if self.configurationSeconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.configurationSeconds, fieldNumber: 7)
+    }
+    if self.uploadAfterMilliseconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.uploadAfterMilliseconds, fieldNumber: 8)
+    }
+    if self.mostParticipations != 0 {
+      try visitor.visitSingularUInt32Field(value: self.mostParticipations, fieldNumber: 9)
+    }
+    if self.leastSeparation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.leastSeparation, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -818,6 +878,12 @@ nonisolated extension Sotto_V1_Plan.Rounds: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.cohort != rhs.cohort {return false}
     if lhs.fewestSurvivors != rhs.fewestSurvivors {return false}
     if lhs.deadlineSeconds != rhs.deadlineSeconds {return false}
+    if lhs.mostMembers != rhs.mostMembers {return false}
+    if lhs.selectionSeconds != rhs.selectionSeconds {return false}
+    if lhs.configurationSeconds != rhs.configurationSeconds {return false}
+    if lhs.uploadAfterMilliseconds != rhs.uploadAfterMilliseconds {return false}
+    if lhs.mostParticipations != rhs.mostParticipations {return false}
+    if lhs.leastSeparation != rhs.leastSeparation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1010,7 +1076,7 @@ nonisolated extension Sotto_V1_Enrolment: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension Sotto_V1_Assignment: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Assignment"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}client\0\u{1}task\0\u{1}round\0\u{1}attempt\0\u{3}plan_hash\0\u{3}model_hash\0\u{3}model_bytes\0\u{3}key_id\0\u{3}round_public_key\0\u{3}deadline_unix_milliseconds\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}client\0\u{1}task\0\u{1}round\0\u{1}attempt\0\u{3}plan_hash\0\u{3}model_hash\0\u{3}model_bytes\0\u{3}key_id\0\u{3}round_public_key\0\u{3}deadline_unix_milliseconds\0\u{1}receipts\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1028,6 +1094,7 @@ nonisolated extension Sotto_V1_Assignment: SwiftProtobuf.Message, SwiftProtobuf.
       case 8: try { try decoder.decodeSingularStringField(value: &self.keyID) }()
       case 9: try { try decoder.decodeSingularBytesField(value: &self.roundPublicKey) }()
       case 10: try { try decoder.decodeSingularUInt64Field(value: &self.deadlineUnixMilliseconds) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.receipts) }()
       default: break
       }
     }
@@ -1064,6 +1131,9 @@ nonisolated extension Sotto_V1_Assignment: SwiftProtobuf.Message, SwiftProtobuf.
     if self.deadlineUnixMilliseconds != 0 {
       try visitor.visitSingularUInt64Field(value: self.deadlineUnixMilliseconds, fieldNumber: 10)
     }
+    if self.receipts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.receipts, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1078,6 +1148,7 @@ nonisolated extension Sotto_V1_Assignment: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.keyID != rhs.keyID {return false}
     if lhs.roundPublicKey != rhs.roundPublicKey {return false}
     if lhs.deadlineUnixMilliseconds != rhs.deadlineUnixMilliseconds {return false}
+    if lhs.receipts != rhs.receipts {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1344,7 +1415,7 @@ nonisolated extension Sotto_V1_UpdateUpload: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Sotto_V1_Receipt: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Receipt"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}client\0\u{1}task\0\u{1}round\0\u{1}attempt\0\u{3}body_hash\0\u{3}ledger_index\0\u{3}ledger_head\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}client\0\u{1}task\0\u{1}round\0\u{1}attempt\0\u{3}body_hash\0\u{3}ledger_index\0\u{3}ledger_head\0\u{1}receipts\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1359,6 +1430,7 @@ nonisolated extension Sotto_V1_Receipt: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 5: try { try decoder.decodeSingularBytesField(value: &self.bodyHash) }()
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.ledgerIndex) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.ledgerHead) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.receipts) }()
       default: break
       }
     }
@@ -1386,6 +1458,9 @@ nonisolated extension Sotto_V1_Receipt: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.ledgerHead.isEmpty {
       try visitor.visitSingularBytesField(value: self.ledgerHead, fieldNumber: 7)
     }
+    if self.receipts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.receipts, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1397,6 +1472,37 @@ nonisolated extension Sotto_V1_Receipt: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.bodyHash != rhs.bodyHash {return false}
     if lhs.ledgerIndex != rhs.ledgerIndex {return false}
     if lhs.ledgerHead != rhs.ledgerHead {return false}
+    if lhs.receipts != rhs.receipts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Sotto_V1_UploadProgress: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".UploadProgress"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}received\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.received) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.received != 0 {
+      try visitor.visitSingularUInt64Field(value: self.received, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Sotto_V1_UploadProgress, rhs: Sotto_V1_UploadProgress) -> Bool {
+    if lhs.received != rhs.received {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -8,6 +8,7 @@ struct Terms: Sendable {
     var rounds = 3
     var cohort = 3
     var fewestSurvivors = 3
+    var overSelection = 1.0
     var colluders = 1
     var deadlineSeconds: UInt64 = 30
     var samplingRate = 0.05
@@ -42,6 +43,8 @@ struct Terms: Sendable {
         cohort = \(cohort)
         fewest-survivors = \(fewestSurvivors)
         deadline-seconds = \(deadlineSeconds)
+        over-selection = \(overSelection)
+        upload-after-milliseconds = 0
 
         [optimizer]
         kind = "sgd"
