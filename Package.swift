@@ -60,6 +60,7 @@ let package = Package(
         system("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        system("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
         .target(name: "CKernels", path: "Sources/CKernels"),
 
         room("Kernels", ["COpenBLAS", "CKernels"]),
@@ -82,7 +83,7 @@ let package = Package(
             path: "Sources/Messages",
             swiftSettings: Array(settings.dropFirst())
         ),
-        room("Store", ["Rounds", grdb]),
+        room("Store", ["CPostgres", "Rounds", grdb]),
         room(
             "Participant",
             [

@@ -4,7 +4,8 @@
 # Installs the system libraries that the build needs, where they are missing, and checks for Swift.
 set -euo pipefail
 
-packages=(libopenblas-dev libssl-dev libzstd-dev zlib1g-dev libsqlite3-dev libcurl4-openssl-dev pkg-config)
+# The server of PostgreSQL is for the tests; Sotto itself needs its client library.
+packages=(libopenblas-dev libssl-dev libzstd-dev zlib1g-dev libsqlite3-dev libcurl4-openssl-dev libpq-dev postgresql pkg-config)
 
 if ! command -v swift >/dev/null; then
     echo "setup: Swift is not installed; Sotto needs Swift 6.3 or later." >&2
@@ -26,7 +27,7 @@ if command -v dpkg-query >/dev/null; then
     done
 else
     # Another distribution: the libraries themselves decide.
-    for library in openblas libcrypto libzstd zlib sqlite3 libcurl; do
+    for library in openblas libcrypto libzstd zlib sqlite3 libcurl libpq; do
         pkg-config --exists "$library" 2>/dev/null || missing+=("$library")
     done
 fi
