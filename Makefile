@@ -22,9 +22,11 @@ bench: setup
 	swift build -c release --product sotto
 	@Tools/bench.sh
 
-# The shippable client: the Swift runtime inside, C libraries as on the device.
+# The shippable client: the Swift runtime inside, C libraries as on the device. Nothing looks its symbols up by name, so they
+# are not exported, and functions of equal code are kept once.
 client: setup
-	swift build -c release --product sotto-client --static-swift-stdlib --scratch-path .build/static -Xlinker -s
+	swift build -c release --product sotto-client --static-swift-stdlib --scratch-path .build/static \
+	  -Xlinker -s -Xlinker --no-export-dynamic -Xlinker --icf=safe
 	@ls -lh .build/static/release/sotto-client
 
 format:

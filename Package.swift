@@ -156,7 +156,7 @@ let package = Package(
             "Participant",
             [
                 "Accounting", "Cryptography", "Datasets", "Kernels", "Messages", "Networks", "Rounds", "Training",
-                "Updates",
+                "Updates", logging,
             ]
         ),
         suite(

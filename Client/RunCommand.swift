@@ -15,7 +15,7 @@ struct RunCommand: ParsableCommand {
             In each round the client draws secretly which examples take part, clips their gradients, adds its share of exact \
             noise, and sends the sum sealed. It keeps a privacy ledger of its own in the state folder, charged before \
             anything leaves the device, and refuses tasks beyond the limits given here. It goes on by itself when the \
-            server or the client was interrupted. SIGINT and SIGTERM end it after the current step.
+            server or the client was interrupted. SIGINT and SIGTERM end it within a second.
             """
     )
 
@@ -52,8 +52,33 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Folder for keys, ledger and unfinished rounds.", valueName: "dir"))
     var state: String = ".sotto-client"
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            File with the key that the state folder is encrypted under: 32 bytes or 64 hexadecimal digits. Without it \
+            SOTTO_DEVICE_KEY (64 digits) is taken, or device.key in the state folder, made on first use.
+            """,
+            valueName: "file"
+        )
+    )
+    var deviceKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Shell command that must succeed before this device asks for work, and again before it computes; may be \
+            repeated. Otherwise it waits. A command has 30 s.
+            """,
+            valueName: "command"
+        )
+    )
+    var onlyWhen: [String] = []
+
     @Option(help: ArgumentHelp("Threads that compute.", valueName: "n"))
     var workers: Int = 1
+
+    @Option(help: ArgumentHelp("How much this process gives way to others, 0 to 19.", valueName: "n"))
+    var nice: Int = 0
 
     @Flag(help: "Go on waiting for new tasks when all are finished.")
     var stay = false
@@ -68,6 +93,8 @@ struct RunCommand: ParsableCommand {
         guard (1...1024).contains(workers) else {
             throw ValidationError("--workers must be from 1 to 1024, not \(workers)")
         }
+        guard (0...19).contains(nice) else { throw ValidationError("--nice must be from 0 to 19, not \(nice)") }
+        guard onlyWhen.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("--only-when must name a command") }
         guard delta > 0, delta < 1 else { throw ValidationError("--delta must be between 0 and 1, not \(delta)") }
         for (name, limit) in [("--max-epsilon", maxEpsilon), ("--max-epsilon-server", maxEpsilonServer)] {
             guard limit > 0, limit.isFinite || name == "--max-epsilon-server" else {
@@ -78,19 +105,26 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         StopSignal.install()
+        if nice > 0 { ProcessPriority.lower(by: nice) }
+        // Taken out of the environment whatever is chosen: commands that this process starts need not know it.
+        let keyInEnvironment = SecretEnvironment.take("SOTTO_DEVICE_KEY")
+        var configuration = ParticipantConfiguration(
+            server: try ServerAddress(server),
+            invite: invite,
+            data: data,
+            stateFolder: state,
+            memoryLimit: memoryLimit.bytes,
+            maximumEpsilon: maxEpsilon,
+            maximumEpsilonAgainstServer: maxEpsilonServer,
+            delta: delta,
+            workers: workers,
+            staysWhenFinished: stay
+        )
+        configuration.deviceKey =
+            deviceKey.map(DeviceKeySource.file) ?? keyInEnvironment.map(DeviceKeySource.hexadecimal) ?? .stateFolder
+        configuration.conditions = onlyWhen
         let participant = try Participant(
-            configuration: ParticipantConfiguration(
-                server: try ServerAddress(server),
-                invite: invite,
-                data: data,
-                stateFolder: state,
-                memoryLimit: memoryLimit.bytes,
-                maximumEpsilon: maxEpsilon,
-                maximumEpsilonAgainstServer: maxEpsilonServer,
-                delta: delta,
-                workers: workers,
-                staysWhenFinished: stay
-            ),
+            configuration: configuration,
             logger: DiagnosticLog.logger("sotto-client", verbose: verbose)
         )
         let report = try participant.run { StopSignal.isRaised }

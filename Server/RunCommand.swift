@@ -47,16 +47,11 @@ struct RunCommand: AsyncParsableCommand {
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.runService() }
-            group.addTask {
-                while !Task.isCancelled {
-                    await aggregator.tick()
-                    try await Task.sleep(for: .milliseconds(100))
-                }
-            }
+            group.addTask { await aggregator.run() }
             // The service ends on SIGINT or SIGTERM; the timer ends with it.
             _ = try await group.next()
             group.cancelAll()
         }
-        if json { print(try Administration.json(await aggregator.serviceReport())) }
+        if json { print(try Administration.json(aggregator.serviceReport())) }
     }
 }

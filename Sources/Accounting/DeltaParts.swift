@@ -10,6 +10,9 @@ package struct DeltaParts: Hashable, Sendable, Codable {
     package let sampler: Double
     /// The probability that a randomised rounding breaks the sensitivity bound, over all steps.
     package let rounding: Double
+    /// The probability that a device's draw is larger than what its work is padded to, so that its time may tell of it, over all
+    /// rounds; 0 where no time is told.
+    package let draw: Double
     /// The transfer from discrete to continuous noise; 0 for RDP, which carries it in the divergence.
     package let transfer: Double
     /// The discrete Fourier transform's truncation and wrap-around; 0 for RDP.
@@ -17,35 +20,50 @@ package struct DeltaParts: Hashable, Sendable, Codable {
 
     /// The sum of the items, rounded up.
     package var total: Double {
-        [sampler, rounding, transfer, fft].reduce(accountant, DirectedRounding.addUp)
+        [sampler, rounding, draw, transfer, fft].reduce(accountant, DirectedRounding.addUp)
     }
 
     package init(
         accountant: Double,
         sampler: Double = 0,
         rounding: Double = 0,
+        draw: Double = 0,
         transfer: Double = 0,
         fft: Double = 0
     ) {
         self.accountant = accountant
         self.sampler = sampler
         self.rounding = rounding
+        self.draw = draw
         self.transfer = transfer
         self.fft = fft
+    }
+
+    /// Statements of before there was an item for draws have none.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        try self.init(
+            accountant: container.decode(Double.self, forKey: .accountant),
+            sampler: container.decode(Double.self, forKey: .sampler),
+            rounding: container.decode(Double.self, forKey: .rounding),
+            draw: container.decodeIfPresent(Double.self, forKey: .draw) ?? 0,
+            transfer: container.decode(Double.self, forKey: .transfer),
+            fft: container.decode(Double.self, forKey: .fft)
+        )
     }
 
     /// Label and value of each item that is not zero.
     package var rows: [(label: String, value: String)] {
         [
-            ("accountant", accountant), ("sampler", sampler), ("rounding", rounding), ("transfer", transfer),
-            ("fft", fft),
+            ("accountant", accountant), ("sampler", sampler), ("rounding", rounding), ("draw", draw),
+            ("transfer", transfer), ("fft", fft),
         ]
         .filter { $0.1 > 0 }
         .map { ("delta: \($0.0)", "\($0.1)") }
     }
 
     /// The items of an accounted epsilon's delta, which the transform's and the transfer's are part of, and the others.
-    package init(_ accounted: AccountedEpsilon, sampler: Double, rounding: Double = 0) {
+    package init(_ accounted: AccountedEpsilon, sampler: Double, rounding: Double = 0, draw: Double = 0) {
         let others = DirectedRounding.addUp(accounted.fft, accounted.transfer)
         // Three units in the last place below, so that the total, which rounds up, stays at most delta.
         let rest = others > 0 ? (accounted.delta - others).nextDown.nextDown.nextDown : accounted.delta
@@ -53,6 +71,7 @@ package struct DeltaParts: Hashable, Sendable, Codable {
             accountant: max(0, rest),
             sampler: sampler,
             rounding: rounding,
+            draw: draw,
             transfer: accounted.transfer,
             fft: accounted.fft
         )
@@ -131,32 +150,37 @@ package struct DeltaParts: Hashable, Sendable, Codable {
     }
 
     /// The same for noise of several samplers, whose distances add up.
+    ///
+    /// - Parameter draw: the item of draws beyond what work is padded to.
     package static func split(
         _ delta: Double,
         samplers: [SamplerDistance],
         rounding: Double = 0,
+        draw: Double = 0,
         account: (Double) throws(AccountingError) -> AccountedEpsilon
     ) throws(AccountingError) -> (parts: DeltaParts, accounted: AccountedEpsilon) {
         guard delta > 0, delta < 1 else { throw .invalid("delta", delta, "a number in (0, 1)") }
         guard rounding >= 0, rounding.isFinite else { throw .invalid("rounding item of delta", rounding, "at least 0") }
+        guard draw >= 0, draw.isFinite else { throw .invalid("draw item of delta", draw, "at least 0") }
         func need(_ epsilon: Double) -> Double {
             samplers.reduce(0) { DirectedRounding.addUp($0, $1.deltaItem(epsilon: epsilon)) }
         }
-        guard need(0) > 0 || rounding > 0 else {
+        guard need(0) > 0 || rounding > 0 || draw > 0 else {
             let accounted = try account(delta)
             return (DeltaParts(accounted, sampler: 0, rounding: 0), accounted)
         }
         // The first reserve is too small to be seen in epsilon and nearly always enough.
         var item = max(2 * need(0), delta * 0x1p-40)
         while true {
-            let taken = DirectedRounding.addUp(item, rounding)
-            // Two units in the last place below, so that the total, which rounds up twice, stays at most delta.
+            let taken = DirectedRounding.addUp(DirectedRounding.addUp(item, rounding), draw)
+            // Some units in the last place below, so that the total, which rounds up for each item, stays at most delta.
             let rest = (delta - taken).nextDown.nextDown - 4 * delta.ulp
             guard taken < delta, rest > 0 else { throw .deltaExhausted(asked: delta, taken: taken) }
             let accounted = try account(rest)
             let needed = need(accounted.epsilon)
             if needed <= item {
-                return (DeltaParts(accounted, sampler: min(item, 2 * needed), rounding: rounding), accounted)
+                let parts = DeltaParts(accounted, sampler: min(item, 2 * needed), rounding: rounding, draw: draw)
+                return (parts, accounted)
             }
             item = 2 * needed
         }

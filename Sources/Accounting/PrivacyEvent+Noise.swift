@@ -40,6 +40,23 @@ extension PrivacyEvent {
     }
 }
 
+extension PrivacyEvent {
+    /// Releases whose examples are drawn by secret coins, as far as an `Int` counts.
+    package var sampledReleases: Int {
+        switch self {
+        case .gaussian, .discreteGaussian, .sumOfDiscreteGaussians, .skellam, .treeAggregation, .bandedMatrix: return 0
+        case .poissonSampled, .truncatedPoisson, .clientsThenExamples: return 1
+        case .boundedParticipation(let rounds, _, _, let event):
+            return PrivacyEvent.composed([Repeated(event, count: max(0, rounds))]).sampledReleases
+        case .composed(let parts):
+            return parts.reduce(0) { sum, part in
+                let (product, overflow) = part.event.sampledReleases.multipliedReportingOverflow(by: part.count)
+                return overflow ? Int.max : sum.addingSaturated(product)
+            }
+        }
+    }
+}
+
 extension Int {
     /// The sum, or the largest `Int` where it does not fit.
     fileprivate func addingSaturated(_ other: Int) -> Int {

@@ -13,14 +13,13 @@ internal import Training
 /// What an operator does beside the running server: it works on the store itself, which a running server shares.
 public enum Administration {
     /// The store of a configuration.
-    package static func openStore(_ configuration: ServerConfiguration) throws(AggregatorError) -> SQLiteStore {
+    package static func openStore(_ configuration: ServerConfiguration) throws(AggregatorError) -> Store {
         // Makes the folder too, and the key that the store's secrets are sealed with.
         _ = try ServerKeys(stateFolder: configuration.stateFolder)
-        let path = databasePath(configuration.stateFolder)
         do {
             // SQLite gives its other files the mode of this one.
-            try DurableFile.makePrivate(path)
-            return try SQLiteStore(path: path)
+            if case .sqlite(let path) = configuration.database { try DurableFile.makePrivate(path) }
+            return try Store(configuration.database)
         } catch {
             throw .failure("\(error)")
         }
@@ -36,7 +35,7 @@ public enum Administration {
         let store = try openStore(configuration)
         let token = InviteToken(serverKeyHash: keys.publicKeyHash, secret: SystemRandom.bytes(16))
         do {
-            try store.addInvite(secretHash: SHA256.hash(token.secret))
+            try store.write { session in try session.addInvite(secretHash: SHA256.hash(token.secret)) }
         } catch {
             throw .failure("\(error)")
         }
@@ -66,9 +65,12 @@ public enum Administration {
         )
         let store = try openStore(configuration)
         do {
-            try store.createTask(record, plan: planned.planBytes, model: planned.modelBytes)
+            try store.write { session in
+                try session.createTask(record, plan: planned.planBytes, model: planned.modelBytes)
+            }
+        } catch StoreError.conflict(let reason) {
+            throw .input(reason)
         } catch {
-            if case .conflict(let reason) = error { throw .input(reason) }
             throw .failure("\(error)")
         }
         return try describe(planned, budget: budget)
@@ -134,12 +136,16 @@ public enum Administration {
     ) throws(AggregatorError) {
         let store = try openStore(configuration)
         do {
-            guard let task = try store.task(name) else { throw AggregatorError.input("task \(name): does not exist") }
-            let reason = change == .start ? resumed : "by the operator"
-            guard try store.setStatus(change.status, reason: reason, of: name, from: change.origins) else {
-                throw AggregatorError.input(
-                    "task \(name): is \(task.status.rawValue) and cannot be \(change.participle)"
-                )
+            try store.write { session in
+                guard let task = try session.task(name) else {
+                    throw AggregatorError.input("task \(name): does not exist")
+                }
+                let reason = change == .start ? resumed : "by the operator"
+                guard try session.setStatus(change.status, reason: reason, of: name, from: change.origins) else {
+                    throw AggregatorError.input(
+                        "task \(name): is \(task.status.rawValue) and cannot be \(change.participle)"
+                    )
+                }
             }
         } catch let error as AggregatorError {
             throw error
@@ -199,9 +205,13 @@ public enum Administration {
     ) throws(AggregatorError) -> TaskReport {
         let store = try openStore(configuration)
         do {
-            guard let task = try store.task(name) else { throw AggregatorError.input("task \(name): does not exist") }
-            let ledger = try Ledger(stored: store.ledger(of: task.population), population: task.population)
-            return try report(on: task, store: store, ledger: ledger, stateFolder: configuration.stateFolder)
+            return try store.read { session in
+                guard let task = try session.task(name) else {
+                    throw AggregatorError.input("task \(name): does not exist")
+                }
+                let ledger = try Ledger(stored: session.ledger(of: task.population), population: task.population)
+                return try report(on: task, session: session, ledger: ledger, configuration: configuration)
+            }
         } catch let error as AggregatorError {
             throw error
         } catch {
@@ -212,7 +222,12 @@ public enum Administration {
     package static func reports(_ configuration: ServerConfiguration) throws(AggregatorError) -> [TaskReport] {
         let store = try openStore(configuration)
         do {
-            return try store.tasks().map { task in try report(task: task.name, configuration: configuration) }
+            return try store.read { session in
+                try session.tasks().map { task in
+                    let ledger = try Ledger(stored: session.ledger(of: task.population), population: task.population)
+                    return try report(on: task, session: session, ledger: ledger, configuration: configuration)
+                }
+            }
         } catch let error as AggregatorError {
             throw error
         } catch {

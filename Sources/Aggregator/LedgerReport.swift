@@ -68,8 +68,10 @@ extension Administration {
     ) throws(AggregatorError) -> Ledger {
         let store = try openStore(configuration)
         do {
-            let population = try store.task(name)?.population ?? name
-            let rows = try store.ledger(of: population)
+            let (population, rows) = try store.read { session in
+                let population = try session.task(name)?.population ?? name
+                return (population, try session.ledger(of: population))
+            }
             guard !rows.isEmpty || configuration.budgets[population] != nil else {
                 throw AggregatorError.input("\(name): is neither a population nor a task of this server")
             }

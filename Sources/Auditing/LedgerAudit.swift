@@ -37,8 +37,12 @@ extension Ledger {
     ) -> LedgerStanding {
         do {
             let event = try event(against: adversary)
-            let split = try DeltaParts.split(delta, samplers: samplerDistances(against: adversary)) {
-                (delta) throws(AccountingError) in
+            // Entries do not say whether their draws were made on devices whose time is seen; the item is too small to matter.
+            let split = try DeltaParts.split(
+                delta,
+                samplers: samplerDistances(against: adversary),
+                draw: DeltaShares.draw(of: event)
+            ) { (delta) throws(AccountingError) in
                 try choice.epsilon(of: event, delta: delta)
             }
             return LedgerStanding(

@@ -119,7 +119,7 @@ package struct StatementAudit: Sendable {
 
     private mutating func checkDelta() {
         let parts = statement.deltaParts
-        let items = [parts.accountant, parts.sampler, parts.rounding, parts.transfer, parts.fft]
+        let items = [parts.accountant, parts.sampler, parts.rounding, parts.draw, parts.transfer, parts.fft]
         let holds =
             statement.delta > 0 && statement.delta < 1 && items.allSatisfy { $0 >= 0 && $0.isFinite }
             && parts.accountant > 0 && parts.total <= statement.delta

@@ -35,3 +35,9 @@ static inline CURLcode sotto_curl_set_write(CURL *handle, CURLoption option, sot
 static inline CURLcode sotto_curl_status(CURL *handle, long *status) {
     return curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, status);
 }
+
+typedef int (*sotto_curl_progress)(void *context, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
+
+static inline CURLcode sotto_curl_set_progress(CURL *handle, sotto_curl_progress callback) {
+    return curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, callback);
+}

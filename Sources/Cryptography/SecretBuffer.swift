@@ -106,3 +106,11 @@ extension SecretBuffer where Element == UInt8 {
         withSpan { bytes in bytes.indices.map { bytes[$0] } }
     }
 }
+
+/// Overwrites an array with zeros in place (`OPENSSL_cleanse`). Where another array shares the storage, that one keeps its
+/// contents: Swift then copies before it writes.
+package func cleanse(_ bytes: inout [UInt8]) {
+    unsafe bytes.withUnsafeMutableBytes { bytes in
+        unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count)
+    }
+}

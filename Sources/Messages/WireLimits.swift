@@ -5,6 +5,9 @@ package enum WireLimits {
     /// Bytes of any request or reply that carries no model and no update.
     package static let smallMessage = 16 * 1024
 
+    /// The longest body of an update that is sent in one piece, and the length of the parts of a longer one.
+    package static let uploadPart = 1 << 20
+
     /// Bytes that an upload may take, beside the coded values.
     package static let uploadOverhead = 8 * 1024
 

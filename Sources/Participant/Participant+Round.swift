@@ -28,30 +28,34 @@ extension Participant {
             else {
                 return try drop(&journal, folder, "its plan is no longer here or is refused")
             }
-            try proceed(&journal, reviewed, folder, &ledger, &connection)
+            // When its assignment arrived is not known any more: what has not left yet leaves one planned time from now.
+            try proceed(&journal, reviewed, arrival: steadyClock(), folder, &ledger, &connection)
         case .compute, .wait, .refuseStale:
             return
         }
     }
 
+    /// - Parameter arrival: when the assignment came, by the steady clock.
     func participate(
         _ signed: Sotto_V1_Signed,
+        arrival: UInt64,
         _ folder: borrowing StateFolder,
         _ ledger: inout ClientLedger,
         _ connection: inout ServerConnection
     ) throws(CallError) {
         let assignment = try assignment(signed, connection)
         let identifier = assignment.identifier
+        let receipts = try receipts(folder, with: assignment)
         let journals = try fatal { () throws(ParticipantError) in try folder.journals() }
         let earlier = journals[identifier.task]
         switch ClientRound.action(for: identifier, journal: earlier?.round) {
         case .compute:
             // A journal that was lost or put back must not lead to a second vector for a charged attempt.
-            guard !ledger.rounds.contains(identifier) else { return refuseStale(identifier) }
+            guard !ledger.rounds.contains(identifier) else { return try refuseStale(identifier) }
         case .wait:
-            return pause(500)
+            return try wait(.random(in: 500...550))
         case .refuseStale:
-            return refuseStale(identifier)
+            return try refuseStale(identifier)
         case .charge, .upload, .dropOut:
             return try resume(folder, &ledger, &connection)
         }
@@ -72,6 +76,7 @@ extension Participant {
         guard reviewed.plan.task == identifier.task, (1...reviewed.plan.rounds.rounds).contains(identifier.round) else {
             return refuse(identifier.task, .refused("\(identifier): is not a round of the task's plan"))
         }
+        guard try mayTakePart(reviewed.plan, identifier, ledger), try mayWork() else { return }
         let modelHash = assignment.message.modelHash.byteArray
         do {
             try ledger.checkNext(
@@ -94,27 +99,93 @@ extension Participant {
             modelHash: modelHash,
             ledgerIndex: earlier?.ledgerIndex ?? 0
         )
-        try fatal { () throws(ParticipantError) in
+        let body = try fatal { () throws(ParticipantError) in
             try folder.setPlan(planBytes)
-            try folder.setJournal(journal)
-            let body = try sealedUpload(reviewed, assignment.message, identifier, model)
+            try folder.setJournal(journal, receipts: receipts)
+            return try sealedUpload(reviewed, assignment.message, identifier, model)
+        }
+        // What was begun and not sealed is dropped in the next run.
+        guard let body else { throw .stopped }
+        try fatal { () throws(ParticipantError) in
             try folder.setUpdate(body)
             journal.bodyHash = SHA256.hash(body)
             journal.round.recorded(.sealed)
             try folder.setJournal(journal)
         }
-        try proceed(&journal, reviewed, folder, &ledger, &connection)
+        try proceed(&journal, reviewed, arrival: arrival, folder, &ledger, &connection)
+    }
+
+    /// The count of receipts after an assignment, when it shows that this folder is the only one and the newest of this client.
+    ///
+    /// The server may have lost its memory instead; nobody can tell from here, and either way a second vector of one round could
+    /// leave. It is a refusal, because it rests on the server's word and ends by an agreement with its operator.
+    private func receipts(
+        _ folder: borrowing StateFolder,
+        with assignment: (message: Sotto_V1_Assignment, identifier: RoundIdentifier)
+    ) throws(CallError) -> ReceiptCount {
+        var receipts = try fatal { () throws(ParticipantError) in try folder.receipts() }
+        let known = receipts
+        guard receipts.assigned(assignment.message.receipts) else {
+            throw .fatal(.refused(Self.copied(configuration, assignment.message.receipts, known)))
+        }
+        return receipts
+    }
+
+    private static func copied(
+        _ configuration: ParticipantConfiguration,
+        _ count: UInt64,
+        _ known: ReceiptCount
+    ) -> String {
+        "\(configuration.stateFolder): is a copy, or this folder or the server was put back: the server counts \(count) updates of"
+            + " this client, the folder knows of \(known.known); run the newest folder alone, or enrol a new one"
+    }
+
+    /// Whether the plan's limits of participation allow this round; where only a later one is allowed, it waits.
+    private func mayTakePart(
+        _ plan: TaskPlan,
+        _ round: RoundIdentifier,
+        _ ledger: borrowing ClientLedger
+    ) throws(CallError) -> Bool {
+        switch ledger.participation(in: round, of: plan) {
+        case .allowed: return true
+        case .notBefore(let earliest):
+            logger.notice(
+                "\(round): refused, because the plan allows this device to take part again in round \(earliest)"
+            )
+            try wait(.random(in: 1000...1100))
+        case .complete:
+            logger.notice(
+                """
+                \(round): refused, because this device has taken part in the task as often as its plan allows
+                """
+            )
+            completed.insert(plan.task)
+        }
+        return false
+    }
+
+    /// Waits until the time at which the plan lets an update leave: a whole multiple of it after the assignment arrived.
+    private func holdBack(_ plan: TaskPlan, since arrival: UInt64) throws(CallError) {
+        let period = UInt64(plan.rounds.uploadAfterMilliseconds)
+        let now = steadyClock()
+        let elapsed = now - min(arrival, now)
+        guard period > 0 else { return }
+        let due = max(1, (elapsed + period - 1) / period) * period
+        if due > elapsed { try wait(due - elapsed) }
     }
 
     /// From sealed bytes on disk to the receipt: charge, then send.
     private func proceed(
         _ journal: inout Journal,
         _ reviewed: ReviewedPlan,
+        arrival: UInt64,
         _ folder: borrowing StateFolder,
         _ ledger: inout ClientLedger,
         _ connection: inout ServerConnection
     ) throws(CallError) {
         let identifier = journal.round.identifier
+        var receipts = try fatal { () throws(ParticipantError) in try folder.receipts() }
+        let mayHaveBegun = journal.round.stage == .charged
         let limit = WireLimits.upload(count: reviewed.grid.dimension, bits: 62)
         guard let body = folder.update(journal.bodyHash, limit: limit) else {
             return try drop(&journal, folder, "its sealed update is no longer here")
@@ -134,18 +205,25 @@ extension Participant {
             }
             try fatal { () throws(ParticipantError) in
                 journal.round.recorded(.charged)
-                try folder.setJournal(journal)
+                receipts.updateMayLeave()
+                try folder.setJournal(journal, receipts: receipts)
             }
+            try holdBack(reviewed.plan, since: arrival)
         }
         let receipt: Sotto_V1_Receipt
         do {
-            receipt = try connection.deliver(body, round: identifier)
+            receipt = try connection.deliver(body, round: identifier, mayHaveBegun: mayHaveBegun)
         } catch {
             // The attempt is over, or its update does not fit it; everything else is about this client or server.
             guard case .refused(let status, let reason) = error, [409, 410, 413, 422].contains(status) else {
                 throw error
             }
-            return try drop(&journal, folder, reason)
+            receipts.updateWasRefused()
+            return try drop(&journal, folder, reason, receipts)
+        }
+        let known = receipts
+        guard receipts.received(receipt.receipts) else {
+            throw .fatal(.refused(Self.copied(configuration, receipt.receipts, known)))
         }
         guard receipt.ledgerIndex >= journal.ledgerIndex else {
             throw .fatal(
@@ -155,7 +233,7 @@ extension Participant {
         try fatal { () throws(ParticipantError) in
             journal.ledgerIndex = receipt.ledgerIndex
             journal.round.recorded(.delivered)
-            try folder.setJournal(journal)
+            try folder.setJournal(journal, receipts: receipts)
             try folder.removeUpdate()
         }
         report.rounds += 1
@@ -165,108 +243,36 @@ extension Participant {
     private func drop(
         _ journal: inout Journal,
         _ folder: borrowing StateFolder,
-        _ reason: String
+        _ reason: String,
+        _ receipts: ReceiptCount? = nil
     ) throws(CallError) {
         logger.notice("\(journal.round.identifier): dropped out, because \(reason)")
         try fatal { () throws(ParticipantError) in
             journal.round.recorded(.dropped)
-            try folder.setJournal(journal)
+            try folder.setJournal(journal, receipts: receipts)
             try folder.removeUpdate()
         }
         report.dropped += 1
     }
 
-    private func refuseStale(_ identifier: RoundIdentifier) {
+    private func refuseStale(_ identifier: RoundIdentifier) throws(CallError) {
         logger.warning("\(identifier): refused, because this device has already taken part in it or a later one")
-        pause(1000)
-    }
-
-    // MARK: The plan
-
-    /// Accepts or refuses plans before there is a round to take part in.
-    func reviewPlans(
-        _ hashes: [[UInt8]],
-        _ ledger: borrowing ClientLedger,
-        _ connection: inout ServerConnection
-    ) throws(CallError) {
-        for hash in hashes where sources[hash] == nil {
-            let bytes = try connection.blob(hash, length: nil, limit: WireLimits.smallMessage)
-            if let reviewed = try review(bytes, hash: hash) { _ = try accepts(reviewed, ledger) }
-        }
-    }
-
-    /// The reviewed plan, or `nil` when this device refuses the task.
-    private func review(_ bytes: [UInt8], hash: [UInt8]) throws(CallError) -> ReviewedPlan? {
-        if let known = reviews[hash] { return refused[known.plan.task] == nil ? known : nil }
-        do {
-            let reviewed = try ReviewedPlan(
-                bytes: bytes,
-                hash: hash,
-                dataset: dataset,
-                memoryLimit: configuration.memoryLimit,
-                workers: configuration.workers,
-                baseBytes: ProcessMemory.resident() ?? 0
-            )
-            reviews[hash] = reviewed
-            report.planMiB = max(report.planMiB, Double(reviewed.memory.totalBytes) / 1_048_576)
-            return reviewed
-        } catch {
-            guard let task = try? Sotto_V1_Plan(serializedBytes: bytes).task, !task.isEmpty else { throw .fatal(error) }
-            refuse(task, error)
-            return nil
-        }
-    }
-
-    private func accepts(_ reviewed: ReviewedPlan, _ ledger: borrowing ClientLedger) throws(CallError) -> Bool {
-        guard sources[reviewed.planHash] == nil else { return true }
-        do {
-            try ledger.checkWhole(reviewed.plan, certificate: reviewed.certificate)
-            let plan = reviewed.plan
-            logger.info(
-                """
-                task \(plan.task): \(plan.rounds.rounds) rounds, \(plan.model.parameters) parameters, planned \
-                \(reviewed.memory.totalBytes >> 20) MiB
-                """
-            )
-            for claim in try Self.claims(of: plan) { logger.info("task \(plan.task): \(claim)") }
-            sources[reviewed.planHash] = try ShareSource(
-                reviewed,
-                dataset: dataset,
-                randomness: randomness,
-                workers: configuration.workers
-            )
-            return true
-        } catch {
-            refuse(reviewed.plan.task, error)
-            return false
-        }
-    }
-
-    private static func claims(of plan: TaskPlan) throws(ParticipantError) -> [String] {
-        do {
-            return try plan.claims(rounds: plan.rounds.rounds).map(\.description)
-        } catch {
-            throw .refused("task \(plan.task): \(error)")
-        }
-    }
-
-    private func refuse(_ task: String, _ reason: ParticipantError) {
-        logger.warning("refusing task \(task): \(reason)")
-        refused[task] = reason
+        try wait(.random(in: 1000...1100))
     }
 
     // MARK: The update
 
+    /// The body of the upload, or `nil` when somebody asked the client to end.
     private func sealedUpload(
         _ reviewed: ReviewedPlan,
         _ assignment: Sotto_V1_Assignment,
         _ identifier: RoundIdentifier,
         _ model: [UInt8]
-    ) throws(ParticipantError) -> [UInt8] {
+    ) throws(ParticipantError) -> [UInt8]? {
         guard let source = sources[reviewed.planHash] else {
             throw .failure("\(identifier): its plan was not accepted")
         }
-        let encoded = try source.update(round: identifier, model: model)
+        guard let encoded = try source.update(round: identifier, model: model, isStopped: isStopped) else { return nil }
         do {
             let context = try UpdateContext(
                 planHash: reviewed.planHash,

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Accounting
-internal import Cryptography
 internal import Datasets
-internal import Files
-internal import FoundationEssentials
 public import Logging
 internal import Messages
 internal import Rounds
 internal import Training
-internal import Updates
 
 /// A client of a Sotto server: takes part in its tasks with data that stays on this device.
 ///
@@ -28,41 +24,61 @@ public final class Participant {
     let makeTransport: () throws(TransportError) -> any Transport
     let randomness: ShareRandomness
     let clock: @Sendable () -> UInt64
-    let pause: (UInt64) -> Void
+    /// Milliseconds of a clock that nobody sets.
+    let steadyClock: @Sendable () -> UInt64
+    private let pause: ((UInt64) -> Void)?
+    /// Whether somebody asked the client to end.
+    private let question: StopQuestion
+    var isStopped: @Sendable () -> Bool { { [question] in question.isAnsweredYes } }
 
     var report = ParticipantReport()
     var reviews: [[UInt8]: ReviewedPlan] = [:]
     var sources: [[UInt8]: ShareSource] = [:]
     /// Tasks that this device will not take part in, with the reason.
     var refused: [String: ParticipantError] = [:]
+    /// Tasks that this device has taken part in as often as their plans allow.
+    var completed: Set<String> = []
+    /// Whether a condition of the owner's failed when it was last asked.
+    private var isHeldBack = false
 
     /// Reads the data and makes ready; nothing is sent yet.
     ///
     /// - Throws: ``ParticipantError`` when the data cannot be read or a limit is not a number.
     public convenience init(configuration: ParticipantConfiguration, logger: Logger) throws(ParticipantError) {
+        let question = StopQuestion()
         try self.init(
             configuration: configuration,
             logger: logger,
-            transport: { () throws(TransportError) in try CurlTransport(address: configuration.server) },
+            transport: { () throws(TransportError) in
+                try CurlTransport(address: configuration.server, question: question)
+            },
             randomness: .secret,
             clock: WallClock.milliseconds,
-            pause: Pause.sleep
+            question: question
         )
     }
 
-    /// The same with another transport, clock or, for tests, randomness.
+    /// The same with another transport, clocks or, for tests, randomness.
+    ///
+    /// - Parameters:
+    ///   - pause: waits so many milliseconds.
+    ///   - question: the one that the transport asks too.
     package init(
         configuration: ParticipantConfiguration,
         logger: Logger,
         transport: @escaping () throws(TransportError) -> any Transport,
         randomness: ShareRandomness,
         clock: @escaping @Sendable () -> UInt64,
-        pause: @escaping (UInt64) -> Void
+        steadyClock: @escaping @Sendable () -> UInt64 = Pause.milliseconds,
+        pause: ((UInt64) -> Void)? = nil,
+        question: StopQuestion = StopQuestion()
     ) throws(ParticipantError) {
+        self.question = question
         self.configuration = configuration
         self.logger = logger
         self.randomness = randomness
         self.clock = clock
+        self.steadyClock = steadyClock
         self.pause = pause
         makeTransport = transport
         do {
@@ -83,12 +99,21 @@ public final class Participant {
     }
 
     /// Takes part until every task is finished, or `isStopped` answers true.
-    public func run(isStopped: () -> Bool = { false }) throws(ParticipantError) -> ParticipantReport {
-        let folder = try StateFolder(configuration.stateFolder)
-        let identity = try folder.identity()
+    ///
+    /// - Parameter isStopped: asked between two steps, between two batches of a computation, and while waiting, from any
+    ///   thread; what had begun is dropped or goes on in the next run, as after a crash.
+    /// - Returns: what happened, and what the whole ledger amounts to.
+    /// - Throws: ``ParticipantError``: what stopped the client or, when nothing else is left, why it refused a task.
+    public func run(
+        isStopped: @escaping @Sendable () -> Bool = { false }
+    ) throws(ParticipantError) -> ParticipantReport {
+        question.ask(isStopped)
+        let folder = try StateFolder(configuration.stateFolder, key: configuration.deviceKey)
+        var isEnrolled = false
+        if let identity = try folder.identity() { isEnrolled = !identity.client.isEmpty }
         var ledger = try ClientLedger(
             path: folder.ledgerPath,
-            isNew: identity?.client.isEmpty ?? true,
+            isNew: !isEnrolled,
             maximumEpsilon: configuration.maximumEpsilon,
             maximumEpsilonAgainstServer: configuration.maximumEpsilonAgainstServer,
             delta: configuration.delta
@@ -98,27 +123,58 @@ public final class Participant {
         var backOff = BackOff()
         while !isStopped() {
             do {
-                if connection == nil { connection = try connect(folder) }
-                // What was interrupted comes first: there is room on disk for one sealed update.
-                try resume(folder, &ledger, &connection!)
-                guard try step(folder, &ledger, &connection!) else { break }
-                backOff = BackOff()
+                do {
+                    if connection == nil { connection = try connect(folder) }
+                    // What was interrupted comes first: there is room on disk for one sealed update.
+                    try resume(folder, &ledger, &connection!)
+                    guard try step(folder, &ledger, &connection!) else { break }
+                    backOff = BackOff()
+                } catch CallError.later(let reason) {
+                    let delay = backOff.next()
+                    // A request that ended because the client is to end is nothing to tell of.
+                    if !isStopped() { logger.notice("\(reason); trying again in \(delay) ms") }
+                    try wait(delay)
+                }
             } catch {
                 switch error {
-                case .later(let reason):
-                    let delay = backOff.next()
-                    logger.notice("\(reason); trying again in \(delay) ms")
-                    pause(delay)
+                case .stopped, .later: break
                 case .refused(let status, let reason):
                     throw .refused("\(configuration.server): \(reason) (HTTP status \(status))")
-                case .fatal(let error):
-                    throw error
+                case .fatal(let error): throw error
                 }
             }
+        }
+        if let connection {
+            report.bytesUp = connection.bytesUp
+            report.bytesDown = connection.bytesDown
         }
         try complete(ledger)
         if !isStopped(), let first = refused.min(by: { $0.key < $1.key }) { throw first.value }
         return report
+    }
+
+    /// Waits so many milliseconds, or until somebody asks the client to end.
+    func wait(_ milliseconds: UInt64) throws(CallError) {
+        if let pause { pause(milliseconds) } else { Pause.sleep(milliseconds, unless: isStopped) }
+        if isStopped() { throw .stopped }
+    }
+
+    /// Whether everything holds under which the owner lets this device work; where something does not, it waits.
+    func mayWork() throws(CallError) -> Bool {
+        for command in configuration.conditions {
+            switch ShellCondition.check(command, unless: isStopped) {
+            case .holds: continue
+            case .stopped: throw .stopped
+            case .fails(let reason):
+                if !isHeldBack { logger.notice("--only-when '\(command)': \(reason); waiting until it holds") }
+                isHeldBack = true
+                try wait(ShellCondition.pause + .random(in: 0...ShellCondition.pause / 10))
+                return false
+            }
+        }
+        if isHeldBack { logger.notice("--only-when: holds again") }
+        isHeldBack = false
+        return true
     }
 
     /// One question to the server and what follows from its answer; `false` when nothing is left to do.
@@ -127,23 +183,30 @@ public final class Participant {
         _ ledger: inout ClientLedger,
         _ connection: inout ServerConnection
     ) throws(CallError) -> Bool {
-        let accepted = sources.keys.filter { hash in reviews[hash].map { refused[$0.plan.task] == nil } ?? false }
-        let reply = try connection.assignment(accepting: Array(accepted), refusing: refused.keys.sorted())
+        guard try mayWork() else { return true }
+        let accepted = sources.keys.filter { hash in
+            reviews[hash].map { refused[$0.plan.task] == nil && !completed.contains($0.plan.task) } ?? false
+        }
+        let reply = try connection.assignment(
+            accepting: Array(accepted),
+            refusing: completed.union(refused.keys).sorted()
+        )
+        let arrival = steadyClock()
         switch reply.answer {
         case .assignment(let signed):
-            try participate(signed, folder, &ledger, &connection)
-        case .wait(let wait):
-            try reviewPlans(wait.plansToReview.prefix(100).map(\.byteArray), ledger, &connection)
-            pause(UInt64(min(max(wait.milliseconds, 20), 60_000)))
+            try participate(signed, arrival: arrival, folder, &ledger, &connection)
+        case .wait(let answer):
+            try reviewPlans(answer.plansToReview.prefix(100).map(\.byteArray), ledger, &connection)
+            let delay = UInt64(min(max(answer.milliseconds, 20), 60_000))
+            // Clients that were told the same do not come back in the same moment.
+            try wait(delay + .random(in: 0...delay / 10))
         case .finished(let finished):
             logger.info("\(finished.reason)")
             guard configuration.staysWhenFinished else { return false }
-            pause(5000)
+            try wait(.random(in: 5000...5500))
         case nil:
             throw .fatal(.refused("\(configuration.server): its answer is empty; is it a server of another version?"))
         }
-        report.bytesUp = connection.bytesUp
-        report.bytesDown = connection.bytesDown
         return true
     }
 
@@ -165,69 +228,5 @@ public final class Participant {
         report.ledgerEntries = ledger.count
         for (adversary, epsilon) in try ledger.epsilons() { report.epsilonAgainst[adversary.description] = epsilon }
         report.peakMiB = Double(ProcessMemory.peak() ?? 0) / 1_048_576
-    }
-
-    // MARK: Enrolment
-
-    private func connect(_ folder: borrowing StateFolder) throws(CallError) -> ServerConnection {
-        var transport: any Transport
-        do { transport = try makeTransport() } catch { throw .fatal(.failure("\(error)")) }
-        do {
-            if let identity = try folder.identity(), !identity.client.isEmpty {
-                return try ServerConnection(
-                    transport: transport,
-                    key: Ed25519PrivateKey(seed: identity.signingSeed.byteArray),
-                    serverKey: Ed25519PublicKey(bytes: identity.serverPublicKey.byteArray),
-                    client: identity.client,
-                    clock: clock
-                )
-            }
-            guard let text = configuration.invite else {
-                throw ParticipantError.input(
-                    "--invite: is missing and \(configuration.stateFolder) holds no identity; ask the operator for an invite"
-                )
-            }
-            let invite = try InviteToken(text)
-            // The key is on disk before it is enrolled: after a crash in between, the same invite enrols the same key.
-            var identity = try folder.identity() ?? Sotto_V1_ClientIdentity()
-            if identity.signingSeed.isEmpty {
-                identity.signingSeed = Data(SystemRandom.bytes(Ed25519PrivateKey.seedLength))
-                try folder.setIdentity(identity)
-            }
-            let key = try Ed25519PrivateKey(seed: identity.signingSeed.byteArray)
-            let signed = try ServerConnection.enrol(secret: invite.secret, publicKey: key.publicKey, over: &transport)
-            let enrolment = try Self.enrolment(signed, invite: invite)
-            identity.client = enrolment.client
-            identity.serverName = enrolment.serverName
-            identity.serverPublicKey = enrolment.serverPublicKey
-            try folder.setIdentity(identity)
-            logger.info("enrolled as \(enrolment.client) with \(enrolment.serverName)")
-            return try ServerConnection(
-                transport: transport,
-                key: key,
-                serverKey: Ed25519PublicKey(bytes: enrolment.serverPublicKey.byteArray),
-                client: enrolment.client,
-                clock: clock
-            )
-        } catch let error as CallError {
-            throw error
-        } catch let error as ParticipantError {
-            throw .fatal(error)
-        } catch {
-            throw .fatal(.input("\(error)"))
-        }
-    }
-
-    /// The enrolment, when it is signed by the key whose hash the invite carries.
-    private static func enrolment(_ signed: Sotto_V1_Signed, invite: InviteToken) throws -> Sotto_V1_Enrolment {
-        let claimed = try Sotto_V1_Enrolment(wire: signed.body.byteArray, what: "enrolment")
-        let key = try Ed25519PublicKey(bytes: claimed.serverPublicKey.byteArray)
-        guard SHA256.hash(key.bytes) == invite.serverKeyHash else {
-            throw ParticipantError.refused(
-                "the server's key is not the one that the invite pins; do not trust this server"
-            )
-        }
-        _ = try signed.verified(.enrolment, by: key)
-        return claimed
     }
 }

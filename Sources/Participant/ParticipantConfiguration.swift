@@ -10,6 +10,10 @@ public struct ParticipantConfiguration: Sendable {
     public var data: String
     /// Folder for keys, ledger and unfinished rounds. One folder is one participant of one server.
     public var stateFolder: String
+    /// The key that the state folder is encrypted under.
+    public var deviceKey = DeviceKeySource.stateFolder
+    /// Shell commands that must all succeed before this device asks for work, and again before it computes.
+    public var conditions: [String] = []
     /// The most bytes that the process may take.
     public var memoryLimit: Int
     /// The most ε that all tasks together may cost against everybody but the server.

@@ -1,122 +1,167 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Names one try at one round of a task.
-package struct RoundIdentifier: Hashable, Sendable, Comparable, CustomStringConvertible {
-    package let task: String
-    /// 1 for the first round.
-    package let round: Int
-    /// 1 for the first attempt at the round; an attempt with too few survivors is followed by the next.
-    package let attempt: Int
-
-    package init(task: String, round: Int, attempt: Int) {
-        self.task = task
-        self.round = round
-        self.attempt = attempt
+/// The server's side of one attempt at a round, as a pure value: no input or output, no clock, no randomness.
+///
+/// Its counts are what the store holds; whoever acts on an answer makes it durable in the transaction in which the counts
+/// were read. So any number of servers decide alike, and after a crash the store alone says how the round goes on.
+///
+/// An attempt has the stages configuration (members fetch their assignments), reporting (they deliver) and closing (the sum
+/// is used). Selection comes before it (``Selection``). Updates are taken during configuration too. Times are milliseconds.
+package struct ServerRound: Hashable, Sendable {
+    /// Where an attempt stands, in the words that people are told.
+    package enum Stage: String, Sendable {
+        case configuration
+        case reporting
+        case closing
     }
 
-    package static func < (left: RoundIdentifier, right: RoundIdentifier) -> Bool {
-        (left.task, left.round, left.attempt) < (right.task, right.round, right.attempt)
-    }
-
-    package var description: String { "task \(task), round \(round), attempt \(attempt)" }
-}
-
-/// The server's side of one attempt at a round, as a pure state machine: no input or output, no clock, no randomness.
-///
-/// The caller passes the time in, makes durable what an answer tells it to, and only then acts on it. Because every
-/// change is an answer to one call, the machine can be rebuilt from what was stored: ``init(identifier:terms:members:accepted:closesAt:)``.
-///
-/// Times are milliseconds of any clock that does not run backwards across the calls of one machine.
-package struct ServerRound: Sendable {
     package let identifier: RoundIdentifier
     package let terms: RoundTerms
-    /// Members in the order in which they joined.
-    package private(set) var members: [String]
-    /// For each member whose update was added, the SHA-256 of the body that brought it.
-    package private(set) var accepted: [String: [UInt8]]
-    /// When the round closes without the missing members; `nil` until the first member has joined, because a round that
-    /// nobody knows of can wait without costing anybody anything.
-    package private(set) var closesAt: UInt64?
+    /// When configuration ends at the latest.
+    package var configuresUntil: UInt64
+    /// The clients that were waiting when the attempt opened, at most ``RoundTerms/mostMembers``.
+    package let expected: Int
+    /// Clients that were given the assignment.
+    package var members: Int
+    /// Updates in the sum.
+    package var accepted: Int
+    /// When the attempt closes without the missing updates; `nil` during configuration.
+    package var closesAt: UInt64?
+    /// Whether nothing more is let in.
+    package var isClosing: Bool
 
-    /// A new attempt, or one rebuilt from the store.
     package init(
         identifier: RoundIdentifier,
         terms: RoundTerms,
-        members: [String] = [],
-        accepted: [String: [UInt8]] = [:],
-        closesAt: UInt64? = nil
+        configuresUntil: UInt64,
+        expected: Int,
+        members: Int = 0,
+        accepted: Int = 0,
+        closesAt: UInt64? = nil,
+        isClosing: Bool = false
     ) {
         self.identifier = identifier
         self.terms = terms
+        self.configuresUntil = configuresUntil
+        self.expected = expected
         self.members = members
         self.accepted = accepted
         self.closesAt = closesAt
+        self.isClosing = isClosing
+    }
+
+    package var stage: Stage {
+        if isClosing { return .closing }
+        return closesAt == nil ? .configuration : .reporting
+    }
+
+    // MARK: Joining
+
+    /// What is known of a client that asks for work.
+    package struct Standing: Hashable, Sendable {
+        /// It was given this attempt's assignment.
+        package var isMember: Bool
+        /// Its update is in this attempt's sum.
+        package var hasDelivered: Bool
+        /// Other rounds of the task that it was a member of; further attempts at one round are one participation.
+        package var participations: Int
+        /// The latest round among them.
+        package var lastRound: Int?
+
+        package init(
+            isMember: Bool = false,
+            hasDelivered: Bool = false,
+            participations: Int = 0,
+            lastRound: Int? = nil
+        ) {
+            self.isMember = isMember
+            self.hasDelivered = hasDelivered
+            self.participations = participations
+            self.lastRound = lastRound
+        }
     }
 
     /// What a client that asks for work is told.
     package enum JoinAnswer: Hashable, Sendable {
-        /// The client became a member now: store it, then hand out the assignment.
-        case joined
+        /// It becomes a member: store it, then hand out the assignment.
+        case joins
         /// It is a member already and its update is missing: hand out the same assignment again.
         case member
         /// Its update was added: it waits for the next round.
         case done
-        /// The cohort is full without it.
+        /// No more members are taken.
         case full
+        /// The plan's caps keep it out of this round.
+        case capped
     }
 
-    package mutating func join(_ client: String, now: UInt64) -> JoinAnswer {
-        if accepted[client] != nil { return .done }
-        if members.contains(client) { return .member }
-        guard members.count < terms.cohort else { return .full }
-        if members.isEmpty { closesAt = now + UInt64(terms.deadlineSeconds) * 1000 }
-        members.append(client)
-        return .joined
+    package func join(_ client: Standing, now: UInt64) -> JoinAnswer {
+        if client.hasDelivered { return .done }
+        if isClosing { return .full }
+        if client.isMember { return .member }
+        guard closesAt == nil, members < expected, now < configuresUntil else { return .full }
+        return terms.allows(client, inRound: identifier.round) ? .joins : .capped
     }
 
-    /// What happens with an upload.
+    // MARK: Uploads
+
+    /// What happens with an update.
     package enum UploadAnswer: Hashable, Sendable {
-        /// Add it, and make it durable together with ``accepted``, before it is acknowledged.
+        /// Add it, and make it durable together with its receipt, before it is acknowledged.
         case add
-        /// The same bytes were added before: answer with the stored receipt.
-        case replay
-        /// Another body was added before for this client: refuse, nothing changes.
-        case conflict
         /// The client is not a member of this attempt: refuse.
         case notMember
+        /// The attempt takes nothing more, whatever the reason that it comes late: discard.
+        case late
     }
 
-    /// Classifies an upload without changing anything; follow `.add` by ``recordAccepted(client:bodyHash:)``.
-    package func classify(client: String, bodyHash: [UInt8]) -> UploadAnswer {
-        if let earlier = accepted[client] { return earlier == bodyHash ? .replay : .conflict }
-        return members.contains(client) ? .add : .notMember
+    /// - Parameter isMember: whether the client, of which there is no update yet, was given the assignment.
+    package func upload(isMember: Bool, now: UInt64) -> UploadAnswer {
+        guard isMember else { return .notMember }
+        // Between the deadline and the look at the round that closes it, nothing gets in.
+        guard !isClosing, closesAt.map({ now < $0 }) ?? true else { return .late }
+        return .add
     }
 
-    /// The update of `client` is in the running sum and stored.
-    package mutating func recordAccepted(client: String, bodyHash: [UInt8]) {
-        precondition(members.contains(client) && accepted[client] == nil, "an update is added once, for a member")
-        accepted[client] = bodyHash
+    // MARK: Time
+
+    /// What is to be done about the attempt.
+    package enum Step: Hashable, Sendable {
+        /// Nothing before that time, unless something else happens.
+        case wait(until: UInt64)
+        /// Configuration is over: take no more members, and note until when reports are awaited.
+        case report(until: UInt64)
+        /// Close it and release the sum.
+        case release
+        /// Close it; there are too few updates for the planned noise, so nothing may be released.
+        case abandon
     }
 
-    /// What is to be done about the round at a given time.
-    package enum Closing: Hashable, Sendable {
-        case notYet
-        /// Every member of a full cohort has delivered, or the deadline has passed with enough of them.
-        case commit(survivors: Int)
-        /// The deadline has passed with too few survivors for the planned noise: nothing may be released.
-        case abandon(survivors: Int)
+    package func next(now: UInt64) -> Step {
+        let end: Step = accepted >= terms.fewestSurvivors ? .release : .abandon
+        if isClosing { return end }
+        if accepted >= terms.cohort { return .release }
+        guard let closesAt else {
+            guard members >= expected || now >= configuresUntil else { return .wait(until: configuresUntil) }
+            guard members >= terms.fewestSurvivors else { return .abandon }
+            return .report(until: now + UInt64(terms.deadlineSeconds) * 1000)
+        }
+        if accepted == members || now >= closesAt { return end }
+        return .wait(until: closesAt)
     }
 
-    package func closing(now: UInt64) -> Closing {
-        if accepted.count == terms.cohort { return .commit(survivors: accepted.count) }
-        guard let closesAt, now >= closesAt else { return .notYet }
-        return accepted.count >= terms.fewestSurvivors
-            ? .commit(survivors: accepted.count) : .abandon(survivors: accepted.count)
+    /// Moves the deadlines by the length of an outage, in which nobody could reach a server.
+    package mutating func extend(since outage: UInt64, now: UInt64) {
+        let pause = now - min(now, outage)
+        configuresUntil += pause
+        closesAt = closesAt.map { $0 + pause }
     }
+}
 
-    /// After an outage, gives members the whole deadline again, because they could not deliver meanwhile.
-    package mutating func extendDeadline(now: UInt64) {
-        guard closesAt != nil else { return }
-        closesAt = max(closesAt ?? 0, now + UInt64(terms.deadlineSeconds) * 1000)
+extension RoundTerms {
+    /// Whether the caps on one client's participations let it take part in a round.
+    package func allows(_ client: ServerRound.Standing, inRound round: Int) -> Bool {
+        guard client.participations < mostParticipations else { return false }
+        return client.lastRound.map { round - $0 >= leastSeparation } ?? true
     }
 }

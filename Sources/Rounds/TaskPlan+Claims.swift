@@ -47,6 +47,16 @@ extension TaskPlan {
         "Poisson, rate \(privacy.samplingRate) for every example of every member, \(count) rounds"
     }
 
+    /// What is assumed about time. Work is padded (``PaddedDraw``), and the padding's failure is an item of δ; that the padded
+    /// work takes the same time on every draw is assumed within the device, and needs not be where nothing leaves before a
+    /// planned time.
+    private var time: String {
+        let number = "how many examples a device has, to three binary digits, is no secret"
+        return rounds.uploadAfterMilliseconds > 0
+            ? "nobody measures time inside a device; what it sends leaves at planned times, and \(number)"
+            : "nobody measures how long a device computes more exactly than its padded work tells, and \(number)"
+    }
+
     private func assumptions(against adversary: Adversary) -> [String] {
         let shares = honestShares(against: adversary)
         let conduct =
@@ -57,7 +67,7 @@ extension TaskPlan {
         return [
             conduct,
             "AES-256 in counter mode, keyed by the operating system, cannot be told from random bits",
-            "nobody measures how long a device computes",
+            time,
         ]
     }
 }

@@ -6,6 +6,12 @@ extension TaskPlan {
     /// The adversaries for whom a round is accounted, in the order in which they are printed.
     package var adversaries: [Adversary] { [.outsider, .client, .colluders(privacy.colluders), .server] }
 
+    /// Rounds that one client can take part in at most, by both limits of the plan.
+    package var mostParticipations: Int {
+        let fitting = (rounds.rounds + rounds.leastSeparation - 1) / rounds.leastSeparation
+        return min(rounds.mostParticipations, fitting)
+    }
+
     /// Noise shares that an adversary can neither see nor subtract, in a round with the fewest survivors.
     ///
     /// An outsider faces all of them, a client knows its own, colluders know theirs. The server opens each update by

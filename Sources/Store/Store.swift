@@ -1,111 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Rounds
-
-/// What an aggregator remembers, behind one protocol.
+/// What an aggregator remembers: one set of operations in SQL that two databases understand, SQLite and PostgreSQL.
 ///
-/// Each call is one transaction: it has happened whole and is on disk when it returns, or it throws and nothing has
-/// changed. The privacy ledger, the round's state and the set of accepted updates change in one transaction, so that a
-/// crash between two calls leaves a state from which the same round goes on.
+/// A transaction reads, decides and writes: the state of a round is in the database and nowhere else, so that any number of
+/// servers on one database see the same. The privacy ledger, the round's state and the set of accepted updates change in one
+/// transaction, so that a crash at any moment leaves a state from which the same round goes on.
 ///
-/// Calls block; they are made from the aggregator's own thread, never from Swift's cooperative pool. Secrets (a round's
-/// private key, its partial sum) come in sealed under a key that is not in the store.
-package protocol Store: AnyObject, Sendable {
-    // MARK: Clients
+/// Calls block; they are made from threads of the aggregator's own, never from Swift's cooperative pool. Secrets (a round's
+/// private key, partial sums) come in sealed under a key that is not in the database.
+package final class Store: Sendable {
+    private let driver: any StoreDriver
 
-    /// Notes an invite by the SHA-256 of its secret.
-    func addInvite(secretHash: [UInt8]) throws(StoreError)
+    /// - Parameter driver: an open database whose schema is up to date (``StoreSchema``).
+    package init(_ driver: any StoreDriver) {
+        self.driver = driver
+    }
 
-    /// Enrols a client with an unused invite. The same key with the same invite again gives the same name, so that a lost
-    /// answer can be asked for once more.
-    ///
-    /// - Returns: the client's name, or `nil` when the invite is unknown or was used for another key.
-    func enrol(client: String, publicKey: [UInt8], inviteSecretHash: [UInt8]) throws(StoreError) -> String?
+    /// Reads on one state of the database.
+    package func read<Value>(_ body: (StoreSession) throws -> Value) throws -> Value {
+        try driver.read { try body(StoreSession($0)) }
+    }
 
-    /// The public key of a client.
-    func publicKey(of client: String) throws(StoreError) -> [UInt8]?
-
-    /// Notes that a client used a nonce.
-    ///
-    /// - Parameters:
-    ///   - expires: until when the nonce must be remembered, in milliseconds since 1970.
-    ///   - now: nonces that expired before are forgotten.
-    /// - Returns: `false` when it was used before.
-    func useNonce(_ nonce: [UInt8], client: String, expires: UInt64, now: UInt64) throws(StoreError) -> Bool
-
-    // MARK: Tasks
-
-    /// Makes a task with its plan and first model.
-    ///
-    /// - Throws: ``StoreError/conflict(_:)`` when a task of that name exists.
-    func createTask(_ task: TaskRecord, plan: [UInt8], model: [UInt8]) throws(StoreError)
-
-    func task(_ name: String) throws(StoreError) -> TaskRecord?
-    /// All tasks, oldest first.
-    func tasks() throws(StoreError) -> [TaskRecord]
-    /// Changes a task's status where it is one of `from`; otherwise nothing changes.
-    ///
-    /// - Returns: whether it changed.
+    /// Changes the database: whole and on disk when this returns, or not at all when it throws. The body may run more than
+    /// once, so it changes nothing else.
     @discardableResult
-    func setStatus(
-        _ status: TaskStatus,
-        reason: String,
-        of task: String,
-        from: Set<TaskStatus>
-    ) throws(StoreError) -> Bool
+    package func write<Value>(_ body: (StoreSession) throws -> Value) throws -> Value {
+        try driver.write { try body(StoreSession($0)) }
+    }
 
-    /// A plan or model by its SHA-256.
-    func blob(_ hash: [UInt8]) throws(StoreError) -> [UInt8]?
+    /// Waits until something was changed that others wait for (``StoreSession/notify()``), or the time is over.
+    package func waitForChange(milliseconds: Int) { driver.waitForChange(milliseconds: milliseconds) }
 
-    // MARK: Rounds
+    /// Ends waiting for a change.
+    package func wake() { driver.wake() }
 
-    /// Opens an attempt and appends its reservation to the ledger.
-    func openRound(_ round: RoundRecord, reservation: LedgerRow) throws(StoreError)
+    /// Whether no other process can serve from this database.
+    package var isExclusive: Bool { driver.isExclusive }
 
-    /// The attempts that are neither committed nor abandoned.
-    func openRounds() throws(StoreError) -> [RoundRecord]
-
-    /// Adds a member to an open round.
-    func addMember(_ client: String, to round: RoundIdentifier, closesAt: UInt64) throws(StoreError)
-
-    /// Replaces the deadline of an open round after an outage.
-    func setDeadline(_ closesAt: UInt64, of round: RoundIdentifier) throws(StoreError)
-
-    /// Adds an update to the accepted set and replaces the sealed running sum.
-    func accept(_ update: AcceptedUpdate, in round: RoundIdentifier, sealedSum: [UInt8]) throws(StoreError)
-
-    /// The receipt that was given for an update, also after its round has ended.
-    func receipt(of client: String, in round: RoundIdentifier) throws(StoreError) -> AcceptedUpdate?
-
-    /// Ends a round with a new model: ledger entry, optimizer state, model, result and the round's end, all or nothing.
-    /// The round's private key and sum are erased.
-    func commit(_ commit: RoundCommit) throws(StoreError)
-
-    /// Ends an attempt without a release; its private key and sum are erased.
-    func abandon(_ round: RoundIdentifier, entry: LedgerRow) throws(StoreError)
-
-    /// The results of a task's committed rounds, in order.
-    func results(of task: String) throws(StoreError) -> [RoundResult]
-
-    /// The highest attempt that was opened for a round, 0 for none.
-    func lastAttempt(task: String, round: Int) throws(StoreError) -> Int
-
-    // MARK: Ledger
-
-    /// The encoded entries of a population's ledger, in order.
-    func ledger(of population: String) throws(StoreError) -> [LedgerRow]
+    /// Removes what the database keeps of erased secrets beside its pages, where it can.
+    package func scrub() { driver.scrub() }
 }
 
-/// A store that cannot do what was asked; one line.
-package enum StoreError: Error, CustomStringConvertible {
-    /// Something of that name exists, or another process has changed the same state.
-    case conflict(String)
-    /// The database cannot be read or written, or holds something that this version does not understand.
-    case database(String)
+/// The operations of a transaction, by theme in extensions.
+package struct StoreSession {
+    let connection: any SQLConnection
 
-    package var description: String {
-        switch self {
-        case .conflict(let reason), .database(let reason): reason
-        }
+    package init(_ connection: any SQLConnection) {
+        self.connection = connection
     }
+
+    var dialect: SQLDialect { connection.dialect }
+
+    /// Runs a part of the transaction that is undone alone when it throws.
+    package func savepoint<Value>(_ body: () throws -> Value) throws -> Value { try connection.savepoint(body) }
+
+    /// Wakes everybody who waits for a change, once the transaction is committed.
+    package func notify() throws(StoreError) { try connection.notify() }
+
+    @discardableResult
+    func execute(_ sql: String, _ values: any SQLConvertible...) throws(StoreError) -> Int {
+        try connection.execute(sql, values.map(\.sqlValue))
+    }
+
+    func rows(_ sql: String, _ values: any SQLConvertible...) throws(StoreError) -> [SQLRow] {
+        try connection.rows(sql, values.map(\.sqlValue))
+    }
+
+    func row(_ sql: String, _ values: any SQLConvertible...) throws(StoreError) -> SQLRow? {
+        try connection.rows(sql, values.map(\.sqlValue)).first
+    }
+}
+
+/// What a statement takes as a value.
+protocol SQLConvertible {
+    var sqlValue: SQLValue { get }
+}
+
+extension Int: SQLConvertible {
+    var sqlValue: SQLValue { .integer(Int64(self)) }
+}
+
+extension UInt64: SQLConvertible {
+    var sqlValue: SQLValue { .integer(Int64(clamping: self)) }
+}
+
+extension String: SQLConvertible {
+    var sqlValue: SQLValue { .text(self) }
+}
+
+extension [UInt8]: SQLConvertible {
+    var sqlValue: SQLValue { .bytes(self) }
+}
+
+extension Optional: SQLConvertible where Wrapped: SQLConvertible {
+    var sqlValue: SQLValue { map(\.sqlValue) ?? .null }
 }

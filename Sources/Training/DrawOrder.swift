@@ -69,6 +69,9 @@ final class DrawOrder: @unchecked Sendable {
         }
     }
 
+    /// How many were drawn.
+    var count: Int { indices.count }
+
     /// The example at a position.
     func index(_ position: Int) -> Int {
         partition?.order[position] ?? indices[position]

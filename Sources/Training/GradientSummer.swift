@@ -19,6 +19,8 @@ package final class GradientSummer {
     private let workers: WorkerSlots<GradientWorker>
     private let chunks: WorkerSlots<Buffer<Int64>>
     private let draw: DrawOrder
+    /// Order of slots that only take time; nil where none are planned.
+    private let padding: DrawOrder?
     private var steps: UInt64 = 0
     /// Whether every sum is zero.
     private let isClear = Atomic<Bool>(true)
@@ -30,6 +32,8 @@ package final class GradientSummer {
     ///
     /// - Parameters:
     ///   - examples: drawn at once in the usual case; a greater draw takes more memory for its order.
+    ///   - padsDraws: whether ``pad(to:parameters:isStopped:)`` will be called. What pads would be counted by `norms` and
+    ///     `diagnostics`, so that neither may be given then.
     ///   - norms: where to leave every example's gradient norm, by index: for comparisons only, norms are private.
     ///   - diagnostics: counts what clipping does: for public data only, the counts are private.
     ///   - clock: nanoseconds of a steady clock: for measurements only.
@@ -37,10 +41,12 @@ package final class GradientSummer {
         _ plan: ClippingPlan,
         pool: WorkerPool,
         examples: Int = 1024,
+        padsDraws: Bool = false,
         norms: Buffer<Double>? = nil,
         diagnostics: ClippingDiagnostics? = nil,
         clock: (@Sendable () -> UInt64)? = nil
     ) {
+        precondition(!padsDraws || (norms == nil && diagnostics == nil), "slots that pad are not counted")
         self.plan = plan
         self.pool = pool
         workers = WorkerSlots(
@@ -49,18 +55,27 @@ package final class GradientSummer {
             }
         )
         chunks = WorkerSlots((0..<pool.workers).map { _ in Buffer(count: Self.chunk) })
-        draw = DrawOrder(
-            capacities: plan.leafCapacities,
-            rows: plan.capacity,
-            workers: pool.workers,
-            examples: examples
-        )
+        func order() -> DrawOrder {
+            DrawOrder(
+                capacities: plan.leafCapacities,
+                rows: plan.capacity,
+                workers: pool.workers,
+                examples: examples
+            )
+        }
+        draw = order()
+        padding = padsDraws ? order() : nil
     }
 
     /// Bytes that a summer takes.
-    package static func plannedBytes(_ plan: ClippingPlan, workers: Int, examples: Int = 1024) -> Int {
+    package static func plannedBytes(
+        _ plan: ClippingPlan,
+        workers: Int,
+        examples: Int = 1024,
+        padsDraws: Bool = false
+    ) -> Int {
         workers * (GradientWorker.plannedBytes(plan) + chunk * MemoryLayout<Int64>.stride)
-            + DrawOrder.plannedBytes(examples: examples, capacities: plan.leafCapacities.count)
+            + (padsDraws ? 2 : 1) * DrawOrder.plannedBytes(examples: examples, capacities: plan.leafCapacities.count)
     }
 
     /// Draws who takes part in the next sum.
@@ -73,29 +88,79 @@ package final class GradientSummer {
         draw.take(examples, keysFrom: &coins)
     }
 
+    /// Does the work of so many examples that the next sum has `slots` of them together with who was drawn, and forgets what
+    /// came out, so that the time a sum takes does not tell how many were drawn. A draw of more is left as it is.
+    ///
+    /// The work goes through the very same steps, on public values, into the sum as long as that is empty; then the sum is
+    /// cleared. Nothing of it can reach a result, not by one bit. Called after ``draw(_:count:from:)`` and before
+    /// ``run(of:parameters:seed:isStopped:)``.
+    ///
+    /// - Returns: `false` when `isStopped` ended it early; the sum is empty then as well.
+    package func pad(
+        to slots: Int,
+        parameters: Buffer<Float>,
+        isStopped: (@Sendable () -> Bool)? = nil
+    ) -> Bool {
+        guard let padding else { preconditionFailure("padding is planned when a summer is made") }
+        precondition(isClear.load(ordering: .relaxed), "what pads comes first, because the sum is cleared behind it")
+        guard slots > draw.count else { return true }
+        let network = plan.network
+        let examples = PaddingExamples(count: slots - draw.count, labelsPerExample: network.labelsPerExample)
+        var keys = PublicStream(seed: 0, purpose: .draw)
+        padding.take(0..<examples.count, keysFrom: &keys)
+        let isWhole = accumulate(padding, of: examples, parameters: parameters, seed: 0, isStopped: isStopped)
+        let workers = self.workers
+        pool.run { workers[$0].clear() }
+        padding.clear()
+        isClear.store(true, ordering: .relaxed)
+        return isWhole
+    }
+
     /// Adds the clipped gradients of who was drawn to the sum.
     ///
-    /// - Parameter seed: public; seeds what the network draws, a dropout's masks.
-    package func run(of dataset: any ExampleSource, parameters: Buffer<Float>, seed: UInt64 = 0) {
-        let next = Atomic<Int>(0)
-        let workers = self.workers
-        let draw = self.draw
+    /// - Parameters:
+    ///   - seed: public; seeds what the network draws, a dropout's masks.
+    ///   - isStopped: asked before every tile, from several threads; what is summed then is part of the draw and must be
+    ///     cleared.
+    /// - Returns: whether all of the draw was summed.
+    @discardableResult
+    package func run(
+        of dataset: any ExampleSource,
+        parameters: Buffer<Float>,
+        seed: UInt64 = 0,
+        isStopped: (@Sendable () -> Bool)? = nil
+    ) -> Bool {
         steps &+= 1
-        isClear.store(false, ordering: .relaxed)
         let stepSeed = ExampleSeed.value(seed: seed, index: Int(truncatingIfNeeded: steps))
+        return accumulate(draw, of: dataset, parameters: parameters, seed: stepSeed, isStopped: isStopped)
+    }
+
+    private func accumulate(
+        _ draw: DrawOrder,
+        of dataset: any ExampleSource,
+        parameters: Buffer<Float>,
+        seed: UInt64,
+        isStopped: (@Sendable () -> Bool)?
+    ) -> Bool {
+        let next = Atomic<Int>(0)
+        let isWhole = Atomic<Bool>(true)
+        let workers = self.workers
+        isClear.store(false, ordering: .relaxed)
         pool.run { worker in
             while true {
                 let tile = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard tile < draw.tiles.count else { return }
+                if let isStopped, isStopped() { return isWhole.store(false, ordering: .relaxed) }
                 workers[worker].accumulate(
                     tile: draw.tiles[tile],
                     of: draw,
                     dataset: dataset,
-                    seed: stepSeed,
+                    seed: seed,
                     parameters: parameters
                 )
             }
         }
+        return isWhole.load(ordering: .relaxed)
     }
 
     /// Adds integers to coordinates of the sum, for example noise; may be called from several workers for ranges that

@@ -79,11 +79,19 @@ package struct LogicalStep<Release>: ~Copyable {
 
     /// Computes the clipped sum of the draw at these parameters. Called once.
     ///
-    /// - Parameter seed: public; seeds what the network draws.
-    package mutating func sum(parameters: Buffer<Float>, seed: UInt64 = 0) {
+    /// - Parameters:
+    ///   - seed: public; seeds what the network draws.
+    ///   - isStopped: asked before every tile, from several threads.
+    /// - Returns: `false` when `isStopped` ended it early; such a step can only be discarded.
+    @discardableResult
+    package mutating func sum(
+        parameters: Buffer<Float>,
+        seed: UInt64 = 0,
+        isStopped: (@Sendable () -> Bool)? = nil
+    ) -> Bool {
         precondition(!isSummed, "a logical step is summed once")
-        workspace.summer.run(of: dataset, parameters: parameters, seed: seed)
-        isSummed = true
+        isSummed = workspace.summer.run(of: dataset, parameters: parameters, seed: seed, isStopped: isStopped)
+        return isSummed
     }
 
     /// Ends the step without a release and without spending.
@@ -150,6 +158,19 @@ extension LogicalStep where Release == ShareRelease {
         Self.open(workspace)
         workspace.summer.draw(sampler, count: dataset.count, from: &coins)
         self.init(event: event, workspace: workspace, dataset: dataset)
+    }
+
+    /// Does work beside that of the draw, so that both together are that of `slots` examples (``GradientSummer/pad(to:parameters:isStopped:)``).
+    /// Called before ``sum(parameters:seed:isStopped:)``.
+    ///
+    /// - Returns: `false` when `isStopped` ended it early; such a step can only be discarded.
+    package mutating func pad(
+        to slots: Int,
+        parameters: Buffer<Float>,
+        isStopped: (@Sendable () -> Bool)? = nil
+    ) -> Bool {
+        precondition(!isSummed, "padding comes before the sum")
+        return workspace.summer.pad(to: slots, parameters: parameters, isStopped: isStopped)
     }
 
     /// Tells the event, then hands over the clipped sum before noise, then forgets it.

@@ -30,6 +30,6 @@ struct CentralEquivalenceTests {
         #expect(central.examples > terms.rounds)
         let task = try world.task()
         #expect(task.status == .finished && task.round == terms.rounds)
-        #expect(try world.openStore().blob(task.modelHash) == central.model)
+        #expect(try world.stored { try $0.blob(task.modelHash) } == central.model)
     }
 }

@@ -99,7 +99,7 @@ struct ClientCrashTests {
             group.addTask {
                 // Where its bytes are gone, the first attempt ends without this device.
                 try await world.run(others) { round in
-                    !remains.keepsTheUpdate && unlucky.deaths == 1 && round.accepted.count == 2
+                    !remains.keepsTheUpdate && unlucky.deaths == 1 && round.accepted == 2
                         && round.identifier == RoundIdentifier(task: "digits", round: 1, attempt: 1)
                 }
             }

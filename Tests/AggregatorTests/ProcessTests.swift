@@ -38,9 +38,9 @@ struct ProcessTests {
             #expect(left.charge.events == right.charge.events && left.charge.certificate == right.charge.certificate)
         }
         for site in [calm, rough] {
-            let task = try #require(try site.store().task("digits"))
+            let task = try #require(try site.stored { try $0.task("digits") })
             #expect(task.status == .finished && task.round == 12)
-            #expect(try site.store().openRounds().isEmpty)
+            #expect(try site.stored { try $0.openRounds() }.isEmpty)
             let report = try await site.server(["ledger", "people"])
             #expect(report.status == 0 && report.errors.isEmpty)
         }
@@ -112,17 +112,17 @@ struct ProcessTests {
     private func interruptedRound(
         of client: RunningProcess,
         _ server: RunningProcess,
-        _ store: SQLiteStore,
+        _ store: Store,
         _ body: () async throws -> Void
     ) async throws {
         // A round that opened since the last interruption shows that all four have asked for work since.
-        let before = try store.task("digits")?.round ?? 0
+        let before = try store.read({ try $0.task("digits") })?.round ?? 0
         try await server.wait("rounds go on") {
-            try store.openRounds().contains { $0.identifier.round >= before + 2 }
+            try store.read({ try $0.openRounds() }).contains { $0.identifier.round >= before + 2 }
         }
         client.signal(SIGSTOP)
         try await server.wait("a round waits for the stopped client, after round \(before)") {
-            try store.openRounds().contains { (1..<4).contains($0.accepted.count) }
+            try store.read({ try $0.openRounds() }).contains { (1..<4).contains($0.accepted) }
         }
         try await body()
     }
@@ -164,7 +164,7 @@ struct ProcessTests {
         let willing = try site.client(4, of: 4, port: port, invite: invites[3])
         try await ends(1, ["--memory-limit", "2MiB"], 3, "--memory-limit allows")
         try await ends(2, ["--max-epsilon", "0.5"], 3, "--max-epsilon allows")
-        #expect(try site.store().task("digits")?.round == 0)
+        #expect(try site.stored { try $0.task("digits") }?.round == 0)
         willing.signal(SIGTERM)
         let stopped = try await willing.ended()
         #expect(stopped.status == 0, "\(stopped.errors)")

@@ -35,6 +35,8 @@ struct RequestRuleTests {
         }
         try await check()
         try await world.restart()
+        // The first look after a restart gives the round the time that it was away.
+        await world.aggregator.tick()
         before = try databaseDump(world.databasePath)
         try await check()
 
@@ -102,7 +104,7 @@ struct RequestRuleTests {
             let answer = try await ask(unwilling.assignmentRequest(refusing: ["digits"]))
             #expect(answer.finished.reason.contains("no task is open"))
         }
-        #expect(try world.openStore().openRounds().isEmpty)
+        #expect(try world.stored { try $0.openRounds() }.isEmpty)
         var willing: [ScriptedClient] = []
         for _ in 0..<3 { willing.append(try await ScriptedClient(enrolledIn: world)) }
         for client in willing { _ = try await client.assignment() }
@@ -201,7 +203,7 @@ struct RequestRuleTests {
         let world = try await World()
         let client = try await ScriptedClient(enrolledIn: world)
         let task = try world.task()
-        let model = try #require(try world.openStore().blob(task.modelHash))
+        let model = try #require(try world.stored { try $0.blob(task.modelHash) })
         let path = Paths.blob(task.modelHash)
         func get(_ path: String, _ range: String) async -> APIResponse {
             await world.respond(to: client.request("GET", path, range: range))

@@ -91,7 +91,7 @@ struct StartTests {
             #expect(ended.output.isEmpty)
         }
         if folder.bytes(of: "server/sotto.sqlite") != nil {
-            #expect(try SQLiteStore(path: folder.file("server/sotto.sqlite")).tasks().isEmpty)
+            #expect(try Store(SQLiteDriver(path: folder.file("server/sotto.sqlite"))).read { try $0.tasks() }.isEmpty)
         }
     }
 
@@ -101,7 +101,7 @@ struct StartTests {
         var clients: [ScriptedClient] = []
         for _ in 0..<3 { clients.append(try await ScriptedClient(enrolledIn: world)) }
         for client in clients { _ = try await client.assignment() }
-        let rows = try world.openStore().ledger(of: "people")
+        let rows = try world.stored { try $0.ledger(of: "people") }
         let row = try #require(rows.first)
         try await world.close()
         try world.folder.put(Site.serverFile(state: world.configuration.stateFolder), in: "server.toml")

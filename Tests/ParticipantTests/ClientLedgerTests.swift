@@ -282,4 +282,39 @@ struct ClientLedgerTests {
             }
         }
     }
+
+    @Test(
+        "A plan's limits of participation hold over attempts and reopenings, and the ledger itself refuses beyond them"
+    )
+    func participation() throws {
+        let plan = try Samples.plan(rounds: 20) {
+            $0.leastSeparation = 4
+            $0.mostParticipations = 3
+        }
+        var ledger = try open()
+        func expect(_ number: Int, _ expected: ClientLedger.Participation, attempt: Int = 1) throws {
+            let round = Samples.round(number, attempt: attempt)
+            #expect(try open().participation(in: round, of: plan) == expected, "\(number)")
+        }
+        try expect(1, .allowed)
+        try charge(&ledger, [2], of: plan)
+        // Another attempt at the same round is no further participation.
+        try expect(2, .allowed, attempt: 2)
+        for number in 3...5 { try expect(number, .notBefore(6)) }
+        try expect(6, .allowed)
+        let error = #expect(throws: ParticipantError.self) { try charge(&ledger, [5], of: plan) }
+        #expect(error?.description.contains("does not allow") == true)
+        #expect(ledger.count == 1)
+        try charge(&ledger, [6, 10], of: plan)
+        for number in 11...20 { try expect(number, .complete) }
+        try expect(10, .allowed, attempt: 7)
+        #expect(throws: ParticipantError.self) { try charge(&ledger, [20], of: plan) }
+        // Another task has limits of its own.
+        #expect(ledger.participation(in: Samples.round(3, task: "u"), of: try Samples.plan("u")) == .allowed)
+
+        // No later round can be allowed any more.
+        let short = try Samples.plan("s", rounds: 5) { $0.leastSeparation = 4 }
+        try charge(&ledger, [2], of: short)
+        #expect(ledger.participation(in: Samples.round(3, task: "s"), of: short) == .complete)
+    }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounting
+import Glibc
+import Participant
 import Rounds
 
 /// Plans and certificates for these tests.
@@ -8,8 +10,15 @@ enum Samples {
     static let bound: Int64 = 65_000
     static let noiseMultiple: UInt64 = 900
 
-    static func plan(_ task: String = "t", rounds: Int = 10, colluders: Int = 2) throws -> TaskPlan {
-        try TaskPlan(
+    static func plan(
+        _ task: String = "t",
+        rounds: Int = 10,
+        colluders: Int = 2,
+        _ change: (inout RoundTerms) -> Void = { _ in }
+    ) throws -> TaskPlan {
+        var terms = RoundTerms(rounds: rounds, cohort: 10, fewestSurvivors: 8, deadlineSeconds: 60)
+        change(&terms)
+        return try TaskPlan(
             task: task,
             population: "people",
             model: ModelTerms(
@@ -30,7 +39,7 @@ enum Samples {
                 noiseMultiple: noiseMultiple,
                 colluders: colluders
             ),
-            rounds: RoundTerms(rounds: rounds, cohort: 10, fewestSurvivors: 8, deadlineSeconds: 60),
+            rounds: terms,
             optimizer: OptimizerTerms(kind: "sgd", learningRate: 0.5, momentum: 0.9, normaliser: 50),
             ringBits: 32
         )
@@ -68,5 +77,22 @@ enum Samples {
 
     static func round(_ round: Int, attempt: Int = 1, task: String = "t") -> RoundIdentifier {
         RoundIdentifier(task: task, round: round, attempt: attempt)
+    }
+
+    /// Tries again while a folder is in use: a process that another test starts has a copy of its lock for a moment, between
+    /// fork and exec.
+    static func whileLocked<Value: ~Copyable>(_ body: () throws -> Value) throws -> Value {
+        for _ in 0..<1000 {
+            do {
+                return try body()
+            } catch ParticipantError.input(let reason) where reason.contains("in use") {
+                usleep(1000)
+            }
+        }
+        return try body()
+    }
+
+    static func folder(_ path: String, key: DeviceKeySource = .stateFolder) throws -> StateFolder {
+        try whileLocked { try StateFolder(path, key: key) }
     }
 }

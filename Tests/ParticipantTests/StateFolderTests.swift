@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Cryptography
+import FoundationEssentials
 import Participant
 import Rounds
 import TestKit
@@ -31,7 +32,7 @@ struct StateFolderTests {
         var expected: [String: Journal] = [:]
         for (number, stage) in [ClientRound.Stage.started, .sealed, .charged, .delivered, .dropped].enumerated() {
             do {
-                let state = try StateFolder(path)
+                let state = try Samples.folder(path)
                 #expect(try state.journals() == expected)
                 for task in ["t", "u"] {
                     let journal = journal(task, stage, round: number + 1)
@@ -40,7 +41,7 @@ struct StateFolderTests {
                     #expect(try state.journals() == expected)
                 }
             }
-            #expect(try StateFolder(path).journals() == expected)
+            #expect(try Samples.folder(path).journals() == expected)
         }
         #expect(try folder.mode(of: "deep/state") == 0o700)
         #expect(try folder.mode(of: "deep/state/journal") == 0o600)
@@ -48,9 +49,9 @@ struct StateFolderTests {
 
     @Test("A damaged journal is refused in one line, and is not overwritten by the next record")
     func damagedJournal() throws {
-        try StateFolder(path).setJournal(journal("t", .sealed))
+        try Samples.folder(path).setJournal(journal("t", .sealed))
         let whole = try folder.bytes(of: "deep/state/journal")
-        let state = try StateFolder(path)
+        let state = try Samples.folder(path)
         for index in whole.indices {
             var damaged = whole
             damaged[index] ^= 1
@@ -65,21 +66,18 @@ struct StateFolderTests {
 
     @Test("A journal of a stage that this version does not know is refused")
     func unknownStage() throws {
-        try StateFolder(path).setJournal(journal("t", .dropped))
-        var content = Array(try folder.bytes(of: "deep/state/journal").dropLast(32))
-        // The stage is field 4, a varint: its tag is 0x20.
-        let tag = try #require(content.firstIndex(of: 0x20))
-        #expect(content[tag + 1] == 5)
-        content[tag + 1] = 6
+        // As an older version left it, in the clear: task "t", round 3, attempt 2, stage 6.
+        let content: [UInt8] = [0x0A, 9, 0x0A, 1, UInt8(ascii: "t"), 0x10, 3, 0x18, 2, 0x20, 6]
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try folder.put(content + SHA256.hash(content), in: "deep/state/journal")
-        let state = try StateFolder(path)
+        let state = try Samples.folder(path)
         let error = #expect(throws: ParticipantError.self) { try state.journals() }
         #expect(error?.description.contains("another version") == true)
     }
 
     @Test("The upload is given back only when its hash is the one that is asked for")
     func update() throws {
-        let state = try StateFolder(path)
+        let state = try Samples.folder(path)
         let bytes = Array("sealed bytes".utf8)
         #expect(state.update(SHA256.hash(bytes), limit: 100) == nil)
         try state.setUpdate(bytes)
@@ -100,7 +98,7 @@ struct StateFolderTests {
 
     @Test("A damaged upload is none, never other bytes")
     func damagedUpdate() throws {
-        let state = try StateFolder(path)
+        let state = try Samples.folder(path)
         let bytes = Array("sealed bytes".utf8)
         try state.setUpdate(bytes)
         let whole = try folder.bytes(of: "deep/state/update")
@@ -115,7 +113,7 @@ struct StateFolderTests {
 
     @Test("A plan is given back only for its hash")
     func plan() throws {
-        let state = try StateFolder(path)
+        let state = try Samples.folder(path)
         let bytes = Array("a plan".utf8)
         #expect(state.plan(SHA256.hash(bytes)) == nil)
         try state.setPlan(bytes)

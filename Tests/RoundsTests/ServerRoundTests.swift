@@ -3,196 +3,225 @@
 import Rounds
 import Testing
 
-/// Every state that a round of three with two fewest survivors can reach by any order of joins, uploads of two different
-/// bodies, passing time and outages, with four clients.
+/// Every state that an attempt can reach by any order of joins, uploads, passing time and looks at it, with five clients.
 @Suite("Server rounds")
 struct ServerRoundTests {
-    static let terms = RoundTerms(rounds: 9, cohort: 3, fewestSurvivors: 2, deadlineSeconds: 2)
     static let identifier = RoundIdentifier(task: "t", round: 1, attempt: 1)
-    static let clients = ["a", "b", "c", "d"]
-    static let bodies: [[UInt8]] = [[1], [2]]
-    static let lastTime: UInt64 = 5000
+    static let clients = ["a", "b", "c", "d", "e"]
+    static let lastTime: UInt64 = 9000
 
+    static let terms: RoundTerms = {
+        var terms = RoundTerms(rounds: 9, cohort: 3, fewestSurvivors: 2, deadlineSeconds: 3)
+        terms.mostMembers = 4
+        terms.configurationSeconds = 2
+        return terms
+    }()
+
+    /// What is known of an attempt, with names, where the machine has counts.
     struct State: Hashable {
-        var members: [String] = []
-        var accepted: [String: [UInt8]] = [:]
+        let expected: Int
+        var members: Set<String> = []
+        var delivered: Set<String> = []
         var closesAt: UInt64?
+        var end: String?
         var now: UInt64 = 0
 
-        init() {}
-
-        init(_ round: ServerRound, now: UInt64) {
-            members = round.members
-            accepted = round.accepted
-            closesAt = round.closesAt
-            self.now = now
-        }
-
-        /// The machine as a server rebuilds it from its store.
         var round: ServerRound {
             ServerRound(
                 identifier: identifier,
                 terms: terms,
-                members: members,
-                accepted: accepted,
-                closesAt: closesAt
+                configuresUntil: 2000,
+                expected: expected,
+                members: members.count,
+                accepted: delivered.count,
+                closesAt: closesAt,
+                isClosing: end != nil
             )
         }
     }
 
     enum Event: Hashable {
         case join(String)
-        case upload(String, [UInt8])
+        case upload(String)
         case wait
-        case outage
+        case look
 
-        static let all: [Event] =
-            clients.map { .join($0) } + clients.flatMap { client in bodies.map { .upload(client, $0) } }
-            + [.wait, .outage]
+        static let all: [Event] = clients.map { .join($0) } + clients.map { .upload($0) } + [.wait, .look]
     }
 
-    /// What the protocol says of an event in a state, written from design.md alone: the state after it, and what the
+    /// What the protocol says of an event, written from the stages' description alone: the state after it, and what the
     /// client is told.
     static func specified(_ event: Event, in state: State) -> (State, answer: String) {
         var next = state
         switch event {
         case .join(let client):
-            if state.accepted.keys.contains(client) { return (state, "done") }
+            if state.delivered.contains(client) { return (state, "done") }
+            if state.end != nil { return (state, "full") }
             if state.members.contains(client) { return (state, "member") }
-            if state.members.count == 3 { return (state, "full") }
-            next.members.append(client)
-            if next.members.count == 1 { next.closesAt = state.now + 2000 }
-            return (next, "joined")
-        case .upload(let client, let body):
-            if let earlier = state.accepted[client] { return (state, earlier == body ? "replay" : "conflict") }
+            let isConfiguring = state.closesAt == nil && state.now < 2000
+            guard isConfiguring, state.members.count < state.expected else { return (state, "full") }
+            next.members.insert(client)
+            return (next, "joins")
+        case .upload(let client):
+            guard !state.delivered.contains(client) else { return (state, "known") }
             guard state.members.contains(client) else { return (state, "notMember") }
-            next.accepted[client] = body
+            let isOver = state.closesAt.map { state.now >= $0 } ?? false
+            guard state.end == nil, !isOver else { return (state, "late") }
+            next.delivered.insert(client)
             return (next, "add")
         case .wait:
-            next.now += 1000
+            next.now = min(state.now + 1000, lastTime)
             return (next, "")
-        case .outage:
-            if let closesAt = state.closesAt { next.closesAt = max(closesAt, state.now + 2000) }
-            return (next, "")
+        case .look:
+            let verdict = state.delivered.count >= 2 ? "release" : "abandon"
+            if state.end != nil { return (state, verdict) }
+            if state.delivered.count >= 3 {
+                next.end = "release"
+            } else if let closesAt = state.closesAt {
+                guard state.now >= closesAt || state.delivered == state.members else { return (state, "wait") }
+                next.end = verdict
+            } else {
+                guard state.now >= 2000 || state.members.count == state.expected else { return (state, "wait") }
+                if state.members.count >= 2 {
+                    next.closesAt = state.now + 3000
+                    return (next, "report")
+                }
+                next.end = "abandon"
+            }
+            return (next, next.end ?? "")
         }
     }
 
-    static func specifiedClosing(_ state: State) -> ServerRound.Closing {
-        let survivors = state.accepted.count
-        if survivors == 3 { return .commit(survivors: 3) }
-        guard let closesAt = state.closesAt, closesAt <= state.now else { return .notYet }
-        return survivors >= 2 ? .commit(survivors: survivors) : .abandon(survivors: survivors)
-    }
-
-    /// The machine's answer and the state after it.
-    static func happened(_ event: Event, to round: ServerRound, now: UInt64) -> (State, answer: String) {
-        var round = round
-        var now = now
-        var answer = ""
+    /// The same by the machine.
+    static func performed(_ event: Event, in state: State) -> (State, answer: String) {
+        var next = state
+        let round = state.round
         switch event {
-        case .join(let client): answer = "\(round.join(client, now: now))"
-        case .upload(let client, let body):
-            let classified = round.classify(client: client, bodyHash: body)
-            if classified == .add { round.recordAccepted(client: client, bodyHash: body) }
-            answer = "\(classified)"
-        case .wait: now += 1000
-        case .outage: round.extendDeadline(now: now)
-        }
-        return (State(round, now: now), answer)
-    }
-
-    @Test("In every reachable state every event does what is specified, also to a machine rebuilt from the store")
-    func allInterleavings() {
-        var known: Set<State> = [State()]
-        var queue = [State()]
-        var commits = 0
-        var abandonments = 0
-        while let state = queue.popLast() {
-            let closing = state.round.closing(now: state.now)
-            #expect(closing == Self.specifiedClosing(state))
-            #expect(Set(state.accepted.keys).isSubset(of: state.members))
-            #expect(Set(state.members).count == state.members.count && state.members.count <= 3)
-            #expect((state.closesAt == nil) == state.members.isEmpty)
-            switch closing {
-            case .commit(let survivors):
-                commits += 1
-                #expect(survivors >= 2 && survivors == state.accepted.count)
-            case .abandon(let survivors):
-                abandonments += 1
-                #expect(survivors < 2)
-            case .notYet: break
-            }
-            for event in Event.all {
-                let (next, answer) = Self.happened(event, to: state.round, now: state.now)
-                let specified = Self.specified(event, in: state)
-                #expect(next == specified.0 && answer == specified.answer, "\(event) in \(state)")
-                if next.now <= Self.lastTime, known.insert(next).inserted { queue.append(next) }
-            }
-        }
-        #expect(known.count > 10_000)
-        #expect(commits > 1000 && abandonments > 1000)
-    }
-
-    /// `State.round` above rebuilds the machine at every step; here one machine lives on beside the rebuilt ones.
-    @Test("A machine that lived on and one rebuilt at every step answer the same")
-    func rebuiltEqualsOriginal() {
-        let history: [Event] = [
-            .outage, .wait, .join("b"), .join("b"), .upload("a", [1]), .upload("b", [1]), .upload("b", [1]),
-            .upload("b", [2]), .join("b"), .join("a"), .outage, .join("c"), .join("d"), .wait, .upload("c", [2]),
-            .upload("d", [1]), .wait, .upload("a", [2]),
-        ]
-        var original = ServerRound(identifier: Self.identifier, terms: Self.terms)
-        var now: UInt64 = 0
-        for event in history {
-            let rebuilt = State(original, now: now).round
-            let expected = Self.happened(event, to: rebuilt, now: now)
-            switch event {
-            case .join(let client): #expect("\(original.join(client, now: now))" == expected.answer)
-            case .upload(let client, let body):
-                let answer = original.classify(client: client, bodyHash: body)
-                #expect("\(answer)" == expected.answer)
-                if answer == .add { original.recordAccepted(client: client, bodyHash: body) }
-            case .wait: now += 1000
-            case .outage: original.extendDeadline(now: now)
-            }
-            #expect(State(original, now: now) == expected.0)
-            #expect(original.closing(now: now) == expected.0.round.closing(now: now))
-        }
-        #expect(original.closing(now: now) == .commit(survivors: 3))
-    }
-
-    @Test("A round that nobody joined waits for ever")
-    func nobody() {
-        let round = ServerRound(identifier: Self.identifier, terms: Self.terms)
-        #expect(round.closing(now: .max) == .notYet)
-    }
-
-    @Test("Recording an update twice, or for a stranger, is a programmer's error")
-    func recordedOnce() async {
-        await #expect(processExitsWith: .failure) {
-            var round = ServerRound(identifier: Self.identifier, terms: Self.terms, members: ["a"])
-            round.recordAccepted(client: "b", bodyHash: [1])
-        }
-        await #expect(processExitsWith: .failure) {
-            var round = ServerRound(
-                identifier: Self.identifier,
-                terms: Self.terms,
-                members: ["a"],
-                accepted: ["a": [1]]
+        case .join(let client):
+            let standing = ServerRound.Standing(
+                isMember: state.members.contains(client),
+                hasDelivered: state.delivered.contains(client)
             )
-            round.recordAccepted(client: "a", bodyHash: [1])
+            let answer = round.join(standing, now: state.now)
+            if answer == .joins { next.members.insert(client) }
+            return (next, "\(answer)")
+        case .upload(let client):
+            guard !state.delivered.contains(client) else { return (state, "known") }
+            let answer = round.upload(isMember: state.members.contains(client), now: state.now)
+            if answer == .add { next.delivered.insert(client) }
+            return (next, "\(answer)")
+        case .wait:
+            next.now = min(state.now + 1000, lastTime)
+            return (next, "")
+        case .look:
+            switch round.next(now: state.now) {
+            case .wait: return (next, "wait")
+            case .report(let until):
+                next.closesAt = until
+                return (next, "report")
+            case .release:
+                next.end = "release"
+                return (next, "release")
+            case .abandon:
+                next.end = "abandon"
+                return (next, "abandon")
+            }
         }
     }
 
-    @Test("Attempts are ordered by round, then attempt, within a task")
-    func order() {
-        let ordered = [(1, 1), (1, 2), (1, 10), (2, 1), (10, 1)].map {
-            RoundIdentifier(task: "t", round: $0.0, attempt: $0.1)
-        }
-        for left in ordered.indices {
-            for right in ordered.indices {
-                #expect((ordered[left] < ordered[right]) == (left < right))
+    static func reachable(expected: Int) -> Set<State> {
+        var found: Set<State> = [State(expected: expected)]
+        var frontier = Array(found)
+        while let state = frontier.popLast() {
+            for event in Event.all {
+                let (next, _) = specified(event, in: state)
+                if found.insert(next).inserted { frontier.append(next) }
             }
         }
+        return found
+    }
+
+    @Test("In every reachable state every event does what the protocol says", arguments: [2, 3, 4])
+    func everyState(expected: Int) {
+        let states = Self.reachable(expected: expected)
+        #expect(states.count > 1000)
+        var wrong = 0
+        for state in states {
+            for event in Event.all {
+                let (next, answer) = Self.specified(event, in: state)
+                let (done, said) = Self.performed(event, in: state)
+                if next != done || answer != said { wrong += 1 }
+            }
+            // What is promised whatever happens.
+            if state.end == "release", state.delivered.count < Self.terms.fewestSurvivors { wrong += 1 }
+            if state.members.count > expected || !state.delivered.isSubset(of: state.members) { wrong += 1 }
+        }
+        #expect(wrong == 0)
+    }
+
+    @Test("Every attempt ends by its deadlines, whoever stays away", arguments: [2, 3, 4])
+    func everyAttemptEnds(expected: Int) {
+        for start in Self.reachable(expected: expected) where start.now <= 3000 {
+            var state = start
+            // Two seconds of configuration and three of reporting are at most six looks away.
+            for _ in 0..<7 where state.end == nil {
+                state = Self.performed(.look, in: state).0
+                if state.end == nil { state = Self.performed(.wait, in: state).0 }
+            }
+            if state.end == nil { Issue.record("\(start) does not end") }
+        }
+    }
+
+    @Test("A round says until when there is nothing to do")
+    func waits() {
+        var round = State(expected: 4).round
+        #expect(round.next(now: 0) == .wait(until: 2000) && round.stage == .configuration)
+        round.members = 4
+        #expect(round.next(now: 500) == .report(until: 3500))
+        round.closesAt = 3500
+        #expect(round.next(now: 600) == .wait(until: 3500) && round.stage == .reporting)
+        round.isClosing = true
+        #expect(round.stage == .closing)
+    }
+
+    @Test("After an outage the deadlines move by its length, and by nothing where the clock went back")
+    func outages() {
+        var round = State(expected: 4).round
+        round.closesAt = 5000
+        round.extend(since: 1000, now: 61_000)
+        #expect(round.closesAt == 65_000 && round.configuresUntil == 62_000)
+        round.extend(since: 90_000, now: 80_000)
+        #expect(round.closesAt == 65_000 && round.configuresUntil == 62_000)
+    }
+
+    /// Participations so far, the last round, the caps, and whether the client may take part in round 10.
+    @Test(
+        "Caps of one client's participations",
+        arguments: [
+            (0, nil, 1, 1, true), (1, 9, 1, 1, false), (1, 9, 2, 1, true), (2, 9, 2, 1, false), (1, 9, 2, 2, false),
+            (0, nil, .max, 9, true), (1, 8, 2, 2, true), (1, 5, .max, 6, false),
+            (1, 4, .max, 6, true),
+        ] as [(Int, Int?, Int, Int, Bool)]
+    )
+    func caps(count: Int, last: Int?, most: Int, separation: Int, allowed: Bool) {
+        var terms = Self.terms
+        terms.mostParticipations = most
+        terms.leastSeparation = separation
+        let standing = ServerRound.Standing(participations: count, lastRound: last)
+        #expect(terms.allows(standing, inRound: 10) == allowed)
+        let round = ServerRound(
+            identifier: RoundIdentifier(task: "t", round: 10, attempt: 1),
+            terms: terms,
+            configuresUntil: 2000,
+            expected: 4
+        )
+        #expect(round.join(standing, now: 0) == (allowed ? .joins : .capped))
+    }
+
+    @Test("Rounds are ordered by task, number and attempt")
+    func order() {
+        let names = [("a", 1, 1), ("a", 1, 2), ("a", 2, 1), ("b", 1, 1)].map(RoundIdentifier.init)
+        #expect(names.shuffled().sorted() == names)
+        #expect(names[1].description == "task a, round 1, attempt 2")
     }
 }

@@ -18,8 +18,15 @@ package enum Executable {
     }
 
     /// Runs a command to its end.
-    package static func run(_ name: String, _ arguments: [String], in folder: MemoryFolder) async throws -> Ended {
-        try await RunningProcess(name, arguments, in: folder).ended()
+    ///
+    /// - Parameter environment: what is added to this process's own.
+    package static func run(
+        _ name: String,
+        _ arguments: [String],
+        in folder: MemoryFolder,
+        environment: [String: String] = [:]
+    ) async throws -> Ended {
+        try await RunningProcess(name, arguments, in: folder, environment: environment).ended()
     }
 }
 
@@ -30,6 +37,10 @@ package struct MissingExecutable: Error, CustomStringConvertible {
 /// What did not happen in time.
 package struct TooLate: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) {
+        self.description = description
+    }
 }
 
 /// How a process ended and what it said.
@@ -51,9 +62,16 @@ package final class RunningProcess: @unchecked Sendable {
     private let pid: pid_t
     private let folder: MemoryFolder
     private let log: String
-    private var isOver = false
+    /// What `waitpid` told of the end.
+    private var end: Int32?
 
-    package init(_ name: String, _ arguments: [String], in folder: MemoryFolder) throws {
+    /// - Parameter environment: what is added to this process's own.
+    package init(
+        _ name: String,
+        _ arguments: [String],
+        in folder: MemoryFolder,
+        environment: [String: String] = [:]
+    ) throws {
         self.folder = folder
         log = "log-\(UInt64.random(in: 0...UInt64.max))"
         let path = try Executable.path(name)
@@ -80,20 +98,34 @@ package final class RunningProcess: @unchecked Sendable {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var words: [UnsafeMutablePointer<CChar>?] = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
         defer { for index in unsafe words.indices { unsafe free(words[index]) } }
+        let settings =
+            Self.inheritedEnvironment(without: environment.keys) + environment.map { "\($0.key)=\($0.value)" }
+        var variables: [UnsafeMutablePointer<CChar>?] = unsafe settings.map { unsafe strdup($0) } + [nil]
+        defer { for index in unsafe variables.indices { unsafe free(variables[index]) } }
         var pid = pid_t()
-        let status = unsafe posix_spawn(&pid, path, &actions, &attributes, &words, environ)
+        let status = unsafe posix_spawn(&pid, path, &actions, &attributes, &words, &variables)
         guard status == 0 else { throw MissingExecutable(description: "\(path): does not start") }
         self.pid = pid
     }
 
+    private static func inheritedEnvironment(without names: some Sequence<String>) -> [String] {
+        var settings: [String] = []
+        var place: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> = unsafe environ
+        while let entry = unsafe place.pointee {
+            unsafe settings.append(String(cString: entry))
+            unsafe place += 1
+        }
+        return settings.filter { setting in !names.contains { setting.hasPrefix($0 + "=") } }
+    }
+
     deinit {
-        guard !isOver else { return }
+        guard end == nil else { return }
         _ = kill(pid, SIGKILL)
         waitpid(pid, nil, 0)
     }
 
     package func signal(_ number: Int32) {
-        if !isOver { _ = kill(pid, number) }
+        if end == nil { _ = kill(pid, number) }
     }
 
     package var output: String { text(".out") }
@@ -105,15 +137,27 @@ package final class RunningProcess: @unchecked Sendable {
 
     /// Waits for the end, at most half a minute: then it is killed, which its status tells.
     package func ended() async throws -> Ended {
+        for _ in 0..<3000 {
+            if let ended = endedByNow() { return ended }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        _ = kill(pid, SIGKILL)
         var status: Int32 = 0
-        for _ in 0..<3000 where !isOver {
-            isOver = unsafe waitpid(pid, &status, WNOHANG) == pid
-            if !isOver { try await Task.sleep(for: .milliseconds(10)) }
-        }
-        if !isOver {
-            _ = kill(pid, SIGKILL)
-            isOver = unsafe waitpid(pid, &status, 0) == pid
-        }
+        unsafe waitpid(pid, &status, 0)
+        end = status
+        return ended(status)
+    }
+
+    /// How it ended; `nil` while it runs.
+    package func endedByNow() -> Ended? {
+        if let end { return ended(end) }
+        var status: Int32 = 0
+        guard unsafe waitpid(pid, &status, WNOHANG) == pid else { return nil }
+        end = status
+        return ended(status)
+    }
+
+    private func ended(_ status: Int32) -> Ended {
         let signal = Int(status & 0x7F)
         return Ended(status: signal == 0 ? Int(status >> 8) & 0xFF : -signal, output: output, errors: errors)
     }

@@ -2,6 +2,7 @@
 
 internal import Accounting
 package import Rounds
+package import Store
 internal import TOML
 
 /// What an operator decides for a whole server, from `server.toml`.
@@ -11,6 +12,8 @@ internal import TOML
 /// name = "example"
 /// state = "/var/lib/sotto"      # database, keys, released models
 /// listen = "127.0.0.1:8470"
+/// database = "sqlite:/var/lib/sotto/sotto.sqlite" # or postgres://...; may be left out: in the state folder
+/// lease-seconds = 10            # after which another server of the database takes over; may be left out
 ///
 /// [[population]]
 /// name = "people"
@@ -24,6 +27,12 @@ public struct ServerConfiguration: Sendable {
     public let stateFolder: String
     /// Host and port to listen on.
     public let listen: ListenAddress
+    /// Where everything is kept but keys and released models.
+    package var database: DatabaseAddress
+    /// For how long a server's right to look after a task lasts when it dies.
+    package var leaseSeconds = 10
+    /// When clients are asked to come back.
+    package var pace = PaceSteering()
     /// What each population's people have agreed to, for all tasks together.
     package let budgets: [String: SpendLimits]
 
@@ -36,6 +45,18 @@ public struct ServerConfiguration: Sendable {
         name = try server.string("name", default: "sotto-server")
         stateFolder = try server.string("state")
         listen = try ListenAddress(server.string("listen", default: "127.0.0.1:8470"))
+        if let text = try server.optionalString("database") {
+            guard let address = DatabaseAddress(text) else {
+                throw .input("\(path): [server] database must be sqlite:FILE or postgres://...")
+            }
+            database = address
+        } else {
+            database = .sqlite(path: Administration.databasePath(stateFolder))
+        }
+        leaseSeconds = try server.integer("lease-seconds", default: 10)
+        guard (1...3600).contains(leaseSeconds) else {
+            throw .input("\(path): [server] lease-seconds is \(leaseSeconds), but must be from 1 to 3600")
+        }
         try server.finish()
         var budgets: [String: SpendLimits] = [:]
         for var section in try file.sections("population") {
@@ -72,6 +93,7 @@ public struct ServerConfiguration: Sendable {
         self.name = name
         self.stateFolder = stateFolder
         self.listen = listen
+        database = .sqlite(path: Administration.databasePath(stateFolder))
         self.budgets = budgets
     }
 }

@@ -97,6 +97,11 @@ struct TOMLSection {
         return table[key] == nil ? nil : try number(key)
     }
 
+    mutating func optionalString(_ key: String) throws(AggregatorError) -> String? {
+        known.insert(key)
+        return table[key] == nil ? nil : try string(key)
+    }
+
     mutating func integers(_ key: String) throws(AggregatorError) -> [Int] {
         try value(key, "a list of whole numbers", nil) { value in
             guard let list = value.array else { return nil }

@@ -1,73 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Accounting
-internal import Files
-internal import Logging
-internal import Messages
-internal import Networks
 internal import Rounds
 internal import Store
+internal import Synchronization
 internal import Training
 
-/// What the server tells: reports of tasks, and released models with their privacy statements.
+/// What the server tells whoever asks over the network.
 extension Aggregator {
-    /// A task's report for whoever asks over the network: without this machine's paths.
-    func publicReport(on task: TaskRecord) throws -> TaskReport {
-        var report = try Administration.report(
-            on: task,
-            store: store,
-            ledger: ledger(of: task.population),
-            stateFolder: configuration.stateFolder
-        )
-        report.waitingClients = waiting.count(accepting: task.planHash, now: clock())
-        report.modelFolder = ""
-        report.database = ""
-        report.serverPeakMiB = Double(ProcessMemory.peak() ?? 0) / 1_048_576
-        return report
+    func publicReports() async throws -> APIResponse {
+        try await compute.run {
+            let tasks = try self.store.read { session in try session.tasks() }
+            return try .json(tasks.map { try self.report(on: $0) })
+        }
+    }
+
+    func publicReport(on name: String) async throws -> APIResponse {
+        try await compute.run {
+            guard let task = try self.store.read({ session in try session.task(name) }) else {
+                throw APIError(404, "task \(name): does not exist")
+            }
+            return try .json(self.report(on: task))
+        }
+    }
+
+    /// A task's report without this machine's paths.
+    private func report(on task: TaskRecord) throws -> TaskReport {
+        let now = now()
+        return try store.read { session in
+            let ledger = try Ledger(stored: session.ledger(of: task.population), population: task.population)
+            var report = try Administration.report(
+                on: task,
+                session: session,
+                ledger: ledger,
+                configuration: environment.configuration
+            )
+            report.waitingClients = try session.waitingCount(for: task.planHash, now: now)
+            report.modelFolder = ""
+            report.database = ""
+            report.serverPeakMiB = Double(ProcessMemory.peak() ?? 0) / 1_048_576
+            return report
+        }
     }
 
     /// What the service has done since it started.
     package func serviceReport() -> ServiceReport {
-        ServiceReport(
-            requests: traffic.requests,
-            refusals: traffic.refusals,
-            bytesUp: traffic.bytesUp,
-            bytesDown: traffic.bytesDown,
-            peakMiB: Double(ProcessMemory.peak() ?? 0) / 1_048_576
-        )
-    }
-
-    /// Publishes, or logs why not: a model that cannot be written out is in the store all the same.
-    func publishOrSay(_ task: TaskRecord) {
-        do {
-            try publish(task)
-        } catch {
-            logger.error("task \(task.name): the released model was not written: \(error)")
+        traffic.withLock { traffic in
+            ServiceReport(
+                requests: traffic.requests,
+                refusals: traffic.refusals,
+                bytesUp: traffic.bytesUp,
+                bytesDown: traffic.bytesDown,
+                peakMiB: Double(ProcessMemory.peak() ?? 0) / 1_048_576
+            )
         }
-    }
-
-    /// Writes the released model and its statement where people find them. Repeating it gives the same files.
-    private func publish(_ task: TaskRecord) throws {
-        let folder = Administration.modelFolder(task.name, stateFolder: configuration.stateFolder)
-        let modelPath = "\(folder)/\(ModelFile.modelName)"
-        guard let model = try store.blob(task.modelHash),
-            try DurableFile.read(modelPath, limit: 1 << 32) != model
-        else { return }
-        let runtime = try runtime(of: task.name)
-        let ledger = try ledger(of: task.population)
-        let attempts = ledger.charges.count { $0.attempt.task == task.name }
-        let file = try ModelFile(
-            network: runtime.network,
-            parameters: runtime.network.parameters(safetensors: model),
-            claims: runtime.plan.claims(rounds: attempts),
-            events: runtime.plan.events.mapValues { [PrivacyEvent.Repeated($0, count: attempts)] },
-            certificates: [runtime.certificate],
-            binaryHash: ProgramHash.current(),
-            ledgerHead: ledger.head.hash
-        )
-        try DurableFile.makeFolder(folder)
-        // The statement first: a crash in between leaves an older model beside a larger claim, never a smaller one.
-        try DurableFile.write(file.statement.fileBytes(), to: "\(folder)/\(ModelFile.statementName)", mode: 0o644)
-        try DurableFile.write(file.model, to: modelPath, mode: 0o644)
     }
 }

@@ -10,11 +10,11 @@ internal import Store
 extension Administration {
     static func report(
         on task: TaskRecord,
-        store: any Store,
+        session: StoreSession,
         ledger: Ledger,
-        stateFolder: String
+        configuration: ServerConfiguration
     ) throws -> TaskReport {
-        guard let planBytes = try store.blob(task.planHash) else {
+        guard let planBytes = try session.blob(task.planHash) else {
             throw AggregatorError.failure("task \(task.name): its plan is not in the database")
         }
         let plan = try Sotto_V1_Plan(wire: planBytes, what: "plan of task \(task.name)").plan()
@@ -23,9 +23,9 @@ extension Administration {
         let claims = try plan.claims(rounds: max(1, attempts))
         let certificate = ledger.charges.first { $0.attempt.task == task.name }?.certificate
         let main = claims.first { $0.adversary == .colluders(plan.privacy.colluders) }
-        let results = try store.results(of: task.name)
+        let results = try session.results(of: task.name)
         let survivors = results.reduce(0) { $0 + $1.survivors }
-        let modelBytes = try store.blob(task.modelHash)?.count ?? 0
+        let modelBytes = try session.blobLength(task.modelHash) ?? 0
         return TaskReport(
             task: task.name,
             population: task.population,
@@ -62,8 +62,8 @@ extension Administration {
             modelSHA256: Hexadecimal.text(task.modelHash),
             ledgerHead: Hexadecimal.text(ledger.head.hash),
             ledgerEntries: ledger.entries.count,
-            modelFolder: modelFolder(task.name, stateFolder: stateFolder),
-            database: databasePath(stateFolder)
+            modelFolder: modelFolder(task.name, stateFolder: configuration.stateFolder),
+            database: configuration.database.description
         )
     }
 }

@@ -15,6 +15,8 @@ internal import Updates
 package final class TaskRuntime {
     let plan: TaskPlan
     let planHash: [UInt8]
+    /// What requests need of the plan.
+    let served: ServedPlan
     let network: Network
     let numerics: Numerics
     let ring: Ring
@@ -27,17 +29,22 @@ package final class TaskRuntime {
     private let parameters: Buffer<Float>
 
     convenience init(_ record: TaskRecord, planBytes: [UInt8], workers: Int) throws {
-        let plan = try Sotto_V1_Plan(wire: planBytes, what: "plan of task \(record.name)").plan()
-        guard SHA256.hash(planBytes) == record.planHash else {
-            throw AggregatorError.failure("task \(record.name): its plan does not have its hash; restore the database")
-        }
-        try self.init(plan, hash: record.planHash, evaluationData: record.evaluationData, workers: workers)
+        try self.init(
+            ServedPlan(bytes: planBytes, hash: record.planHash),
+            evaluationData: record.evaluationData,
+            workers: workers
+        )
+    }
+
+    package convenience init(_ plan: TaskPlan, hash: [UInt8], evaluationData: String, workers: Int) throws {
+        try self.init(ServedPlan(plan, hash: hash), evaluationData: evaluationData, workers: workers)
     }
 
     /// - Parameter evaluationData: declared public by naming it; empty for none.
-    package init(_ plan: TaskPlan, hash: [UInt8], evaluationData: String, workers: Int) throws {
-        self.plan = plan
-        planHash = hash
+    private init(_ served: ServedPlan, evaluationData: String, workers: Int) throws {
+        self.served = served
+        plan = served.plan
+        planHash = served.hash
         network = try Network.preset(
             plan.model.preset,
             input: Shape(plan.model.inputShape),
@@ -68,11 +75,6 @@ package final class TaskRuntime {
         self.evaluationData = evaluationData
         pool = WorkerPool(workers: workers)
         parameters = Buffer(count: network.parameterCount)
-    }
-
-    /// The largest body that an honest client of this plan sends.
-    static func uploadLimit(_ plan: TaskPlan) -> Int {
-        WireLimits.upload(count: plan.model.parameters, bits: plan.ringBits)
     }
 
     /// What a model step gives.

@@ -7,12 +7,18 @@ internal import Store
 
 extension Aggregator {
     /// `GET /v1/blobs/{sha256}`: a plan or a model, or the part of it that the Range header names.
-    func blob(_ name: String, _ request: APIRequest) throws -> APIResponse {
-        let client = try authenticate(request)
+    func blob(_ name: String, _ request: APIRequest) async throws -> APIResponse {
+        let caller = try await compute.run { try self.verify(request) }
+        try await commits.submit { session, _ in try self.useNonce(caller, session) }
+        return try await compute.run { try self.blob(name, request, for: caller.client) }
+    }
+
+    private func blob(_ name: String, _ request: APIRequest, for client: String) throws -> APIResponse {
         guard let hash = Hexadecimal.bytes(name), hash.count == 32 else {
             throw APIError(404, "blob: its name must be 64 hexadecimal digits")
         }
-        guard let bytes = try store.blob(hash) else { throw APIError(404, "blob \(name.prefix(8))…: does not exist") }
+        let found = try models.bytes(hash) { try store.read { session in try session.blob(hash) } }
+        guard let bytes = found else { throw APIError(404, "blob \(name.prefix(8))…: does not exist") }
         guard !request.range.isEmpty else {
             return APIResponse(status: 200, contentType: "application/octet-stream", body: bytes)
         }

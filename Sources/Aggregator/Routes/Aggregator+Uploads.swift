@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Accounting
 internal import Cryptography
 internal import FoundationEssentials
 internal import Messages
-internal import Networks
 internal import Rounds
 internal import Store
 internal import Updates
@@ -12,57 +10,141 @@ internal import Updates
 extension Aggregator {
     /// `PUT /v1/tasks/{task}/rounds/{round}/attempts/{attempt}/update`: adds a sealed update once.
     ///
-    /// The same body again is answered with the same receipt, also after the round has ended; another body is a conflict.
-    func accept(_ request: APIRequest, _ identifier: RoundIdentifier) throws -> APIResponse {
-        let client = try authenticate(request)
-        let bodyHash = SHA256.hash(request.body)
-        if let earlier = try store.receipt(of: client, in: identifier) {
-            guard earlier.bodyHash == bodyHash else {
-                throw APIError(409, "\(identifier): has another update of client \(client); the first one stays")
+    /// The same body again is answered with the same receipt, also after the round has ended; another body is a conflict. An
+    /// update that comes after its round has closed is discarded, whatever the reason. With a Content-Range the body is one
+    /// part of an update; the last one is answered like the whole.
+    func accept(_ request: APIRequest, _ identifier: RoundIdentifier) async throws -> APIResponse {
+        let caller = try await compute.run { try self.verify(request) }
+        guard !request.contentRange.isEmpty else {
+            return try await deliver(request.body, caller, identifier)
+        }
+        let part = try PartRange(request.contentRange, bodyBytes: request.body.count)
+        let body = try await commits.submit { session, _ -> PartOutcome in
+            try self.useNonce(caller, session)
+            return try self.take(part, request.body, caller.client, identifier, session)
+        }
+        switch body {
+        case .progress(let received):
+            var progress = Sotto_V1_UploadProgress()
+            progress.received = UInt64(received)
+            return APIResponse(status: 202, contentType: APIResponse.protobuf, body: progress.wireBytes())
+        case .known(let update):
+            return try await compute.run { self.receipt(update, identifier) }
+        case .whole(let bytes):
+            return try await deliver(bytes, Caller(client: caller.client, nonce: nil, expires: 0), identifier)
+        }
+    }
+
+    /// `GET` on the same path: how much of an update that comes in parts is here.
+    func progress(_ request: APIRequest, _ identifier: RoundIdentifier) async throws -> APIResponse {
+        let caller = try await compute.run { try self.verify(request) }
+        let received = try await commits.submit { session, _ in
+            try self.useNonce(caller, session)
+            if let update = try session.update(of: caller.client, in: identifier) { return update.bytesUp }
+            return try session.receivedBytes(of: caller.client, in: identifier)
+        }
+        var progress = Sotto_V1_UploadProgress()
+        progress.received = UInt64(received)
+        return .message(progress.wireBytes())
+    }
+
+    // MARK: A whole update
+
+    private func deliver(
+        _ body: [UInt8],
+        _ caller: Caller,
+        _ identifier: RoundIdentifier
+    ) async throws -> APIResponse {
+        let client = caller.client
+        let opened = try await compute.run { try self.open(body, client, identifier) }
+        let accepted = try await commits.submit { session, batch in
+            try self.useNonce(caller, session)
+            if let earlier = try session.update(of: client, in: identifier) {
+                guard earlier.bodyHash == opened.bodyHash else {
+                    throw APIError(409, "\(identifier): has another update of client \(client); the first one stays")
+                }
+                return earlier
             }
-            return .message(earlier.receipt)
+            guard let update = opened.update, let plan = opened.plan else { throw opened.refusal }
+            guard let record = try session.shareRound(identifier) else { throw opened.refusal }
+            let isMember = try session.isMember(client, of: identifier)
+            switch ServerRound(record, terms: plan.plan.rounds).upload(isMember: isMember, now: self.now()) {
+            case .add: break
+            case .notMember: throw Self.notMember(client, identifier)
+            case .late: throw Self.notOpen(identifier)
+            }
+            let accepted = try session.accept(
+                client: client,
+                bodyHash: opened.bodyHash,
+                bytesUp: body.count,
+                in: identifier,
+                population: plan.plan.population
+            )
+            try session.removeParts(of: client, in: identifier)
+            batch.add(update, bytes: body.count, to: identifier, plan: plan)
+            return accepted
         }
-        guard let round = try openRound(of: identifier.task), round.machine.identifier == identifier else {
-            throw APIError(410, "\(identifier): is not open; ask for a new assignment")
+        store.wake()
+        return try await compute.run { self.receipt(accepted, identifier) }
+    }
+
+    /// An update as far as it can be looked at before the transaction.
+    private struct Opened: Sendable {
+        let bodyHash: [UInt8]
+        var plan: ServedPlan?
+        var update: OpenedUpdate?
+        /// Why there is none.
+        var refusal: APIError
+    }
+
+    private static func notOpen(_ identifier: RoundIdentifier) -> APIError {
+        APIError(410, "\(identifier): is not open; ask for a new assignment")
+    }
+
+    private static func notMember(_ client: String, _ identifier: RoundIdentifier) -> APIError {
+        APIError(409, "\(identifier): client \(client) is not a member; ask for an assignment first")
+    }
+
+    /// Decrypts an update of a member of an open round. A repeated one is recognised by its hash alone.
+    private func open(_ body: [UInt8], _ client: String, _ identifier: RoundIdentifier) throws -> Opened {
+        var opened = Opened(bodyHash: SHA256.hash(body), refusal: Self.notOpen(identifier))
+        let (record, isMember, isKnown) = try store.read { session in
+            (
+                try session.round(identifier), try session.isMember(client, of: identifier),
+                try session.update(of: client, in: identifier) != nil
+            )
         }
-        switch round.machine.classify(client: client, bodyHash: bodyHash) {
-        case .add:
-            break
-        case .notMember:
-            throw APIError(409, "\(identifier): client \(client) is not a member; ask for an assignment first")
-        case .replay, .conflict:
-            throw APIError(409, "\(identifier): has an update of client \(client)")
+        guard !isKnown, let record, record.state == .open else { return opened }
+        guard isMember else {
+            opened.refusal = Self.notMember(client, identifier)
+            return opened
         }
-        let update = try open(request.body, client: client, round: round)
-        try add(update, client: client, bodyHash: bodyHash, bytes: request.body.count, round: round)
-        let receipt = try store.receipt(of: client, in: identifier)?.receipt ?? []
-        tick()
-        return .message(receipt)
+        let plan = try store.read { session in try plans.plan(record.planHash, session) }
+        opened.plan = plan
+        opened.update = OpenedUpdate(try decrypt(body, client: client, record: record, plan: plan))
+        return opened
     }
 
     /// Opens and checks an upload against what the round expects: plan, model, key, shape, lengths, range.
-    private func open(_ body: [UInt8], client: String, round: OpenRound) throws -> DecodedUpdate {
-        let identifier = round.machine.identifier
-        let runtime = try runtime(of: identifier.task)
-        let message = try Sotto_V1_UpdateUpload(
-            wire: body,
-            limit: TaskRuntime.uploadLimit(runtime.plan),
-            what: "update"
-        )
+    private func decrypt(
+        _ body: [UInt8],
+        client: String,
+        record: RoundRecord,
+        plan: ServedPlan
+    ) throws -> DecodedUpdate {
+        let identifier = record.identifier
+        let message = try Sotto_V1_UpdateUpload(wire: body, limit: plan.uploadLimit, what: "update")
         func require(_ holds: Bool, _ what: String) throws {
             if !holds { throw APIError(422, "update for \(identifier): \(what)") }
         }
-        try require(
-            message.planHash.byteArray == runtime.planHash,
-            "is for another plan; take the one of the assignment"
-        )
-        try require(message.modelHash.byteArray == round.record.modelHash, "is for another model than this round's")
-        try require(message.keyID == round.record.keyID, "is sealed to another key than this round's")
-        let count = runtime.network.parameterCount
+        try require(message.planHash.byteArray == plan.hash, "is for another plan; take the one of the assignment")
+        try require(message.modelHash.byteArray == record.modelHash, "is for another model than this round's")
+        try require(message.keyID == record.keyID, "is sealed to another key than this round's")
+        let count = plan.parameters
         try require(message.count == UInt64(count), "has \(message.count) values; the model has \(count)")
         try require(
-            message.ringBits == UInt32(runtime.ring.bits),
-            "is in a ring of \(message.ringBits) bits; the plan says \(runtime.ring.bits)"
+            message.ringBits == UInt32(plan.ring.bits),
+            "is in a ring of \(message.ringBits) bits; the plan says \(plan.ring.bits)"
         )
         guard let codec = UpdateCodec(rawValue: message.codec) else {
             throw APIError(422, "update for \(identifier): has an unknown codec \(message.codec)")
@@ -72,73 +154,110 @@ extension Aggregator {
                 encapsulatedKey: message.encapsulatedKey.byteArray,
                 ciphertext: message.ciphertext.byteArray,
                 codec: codec,
-                ring: runtime.ring,
+                ring: plan.ring,
                 count: count
             )
             try require(message.plaintextLength == UInt64(sealed.plaintextLength), "names a wrong plaintext length")
             let context = try UpdateContext(
-                planHash: runtime.planHash,
-                modelHash: round.record.modelHash,
+                planHash: plan.hash,
+                modelHash: record.modelHash,
                 task: identifier.task,
                 round: UInt32(identifier.round),
                 attempt: UInt32(identifier.attempt),
                 client: client,
-                keyID: round.record.keyID,
+                keyID: record.keyID,
                 codec: codec,
-                ring: runtime.ring,
+                ring: plan.ring,
                 count: count,
                 plaintextLength: sealed.plaintextLength
             )
-            return try UpdateSealing.open(sealed, context: context, with: round.privateKey)
+            return try UpdateSealing.open(sealed, context: context, with: roundKeys.key(of: record).secret)
         } catch let error as UpdateError {
             throw APIError(422, "update for \(identifier): \(error)")
         }
     }
 
-    /// Adds an update to the running sum and the accepted set in one transaction.
-    private func add(
-        _ update: consuming DecodedUpdate,
-        client: String,
-        bodyHash: [UInt8],
-        bytes: Int,
-        round: OpenRound
-    ) throws {
-        let identifier = round.machine.identifier
-        let population = try runtime(of: identifier.task).plan.population
-        let receipt = try receipt(
-            client: client,
-            round: identifier,
-            bodyHash: bodyHash,
-            head: ledger(of: population).head
-        )
-        let accepted = AcceptedUpdate(client: client, bodyHash: bodyHash, receipt: receipt, bytesUp: bytes)
-        do {
-            try round.sum.add(update)
-            let sealedSum = try keys.seal(round.sum.serialized(), context: OpenRound.sumContext(identifier))
-            try store.accept(accepted, in: identifier, sealedSum: sealedSum)
-        } catch {
-            // The sum in memory may hold what the store does not.
-            forget(identifier.task, population: population)
-            throw error
-        }
-        round.machine.recordAccepted(client: client, bodyHash: bodyHash)
-        round.bytesUp += bytes
+    /// The signed receipt: the same fields give the same bytes (Ed25519 signatures are deterministic, RFC 8032), so it need
+    /// not be kept.
+    private func receipt(_ update: AcceptedUpdate, _ round: RoundIdentifier) -> APIResponse {
+        var message = Sotto_V1_Receipt()
+        message.client = update.client
+        message.task = round.task
+        message.round = UInt32(round.round)
+        message.attempt = UInt32(round.attempt)
+        message.bodyHash = Data(update.bodyHash)
+        message.ledgerIndex = UInt64(update.ledgerIndex)
+        message.ledgerHead = Data(update.ledgerHead)
+        message.receipts = UInt64(update.receipts)
+        return .message(Sotto_V1_Signed(.receipt, body: message.wireBytes(), key: keys.signing).wireBytes())
     }
 
-    private func receipt(
-        client: String,
-        round: RoundIdentifier,
-        bodyHash: [UInt8],
-        head: LedgerHead
-    ) throws -> [UInt8] {
-        var receipt = Sotto_V1_Receipt()
-        receipt.client = client
-        receipt.task = round.task
-        receipt.round = UInt32(round.round)
-        receipt.attempt = UInt32(round.attempt)
-        receipt.bodyHash = Data(bodyHash)
-        receipt.ledgerIndex = UInt64(head.count)
-        receipt.ledgerHead = Data(head.hash)
-        return Sotto_V1_Signed(.receipt, body: receipt.wireBytes(), key: keys.signing).wireBytes()
+    // MARK: Parts
+
+    private enum PartOutcome: Sendable {
+        case progress(Int)
+        /// The update was accepted before: its receipt is given again, whichever part comes.
+        case known(AcceptedUpdate)
+        case whole([UInt8])
+    }
+
+    private func take(
+        _ part: PartRange,
+        _ bytes: [UInt8],
+        _ client: String,
+        _ identifier: RoundIdentifier,
+        _ session: StoreSession
+    ) throws -> PartOutcome {
+        if let update = try session.update(of: client, in: identifier) { return .known(update) }
+        guard let record = try session.round(identifier), record.state == .open else { throw Self.notOpen(identifier) }
+        guard try session.isMember(client, of: identifier) else { throw Self.notMember(client, identifier) }
+        let limit = try plans.plan(record.planHash, session).uploadLimit
+        guard part.total <= limit else {
+            throw APIError(413, "update for \(identifier): has \(part.total) bytes; the plan allows \(limit)")
+        }
+        let received = try session.receivedBytes(of: client, in: identifier)
+        guard part.first <= received else {
+            throw APIError(
+                416,
+                "update for \(identifier): part from byte \(part.first) leaves a gap; \(received) bytes are here"
+            )
+        }
+        if part.first == received {
+            try session.addPart(bytes, first: part.first, total: part.total, of: client, in: identifier)
+        }
+        let now = max(received, part.first + bytes.count)
+        guard now >= part.total else { return .progress(now) }
+        let whole = try session.joinedParts(of: client, in: identifier)
+        guard whole.count == part.total else {
+            try session.removeParts(of: client, in: identifier)
+            throw APIError(409, "update for \(identifier): its parts do not fit together; send it again from the start")
+        }
+        return .whole(whole)
+    }
+}
+
+/// A Content-Range: `bytes FIRST-LAST/TOTAL` (RFC 9110, section 14.4).
+struct PartRange: Hashable, Sendable {
+    let first: Int
+    let total: Int
+
+    /// The most bytes of one part.
+    static let largest = WireLimits.uploadPart
+
+    /// - Throws: ``APIError`` 400 for anything else, or a range that is not as long as the body.
+    init(_ header: String, bodyBytes: Int) throws {
+        let wrong = APIError(400, "update: Content-Range must be bytes FIRST-LAST/TOTAL and as long as the body")
+        guard header.hasPrefix("bytes ") else { throw wrong }
+        let ends = header.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
+        guard ends.count == 2, let total = Int(ends[1]) else { throw wrong }
+        let range = ends[0].split(separator: "-", omittingEmptySubsequences: false)
+        guard range.count == 2, let first = Int(range[0]), let last = Int(range[1]), first >= 0, first <= last,
+            last < total, last - first == bodyBytes - 1
+        else { throw wrong }
+        guard bodyBytes <= Self.largest else {
+            throw APIError(413, "update: a part has \(bodyBytes) bytes; at most \(Self.largest) are allowed")
+        }
+        self.first = first
+        self.total = total
     }
 }

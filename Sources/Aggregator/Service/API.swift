@@ -20,6 +20,9 @@ public struct APIRequest: Sendable {
     }
 
     var range: String { headers["range"] ?? "" }
+    var contentRange: String { headers["content-range"] ?? "" }
+    /// What a signature covers as the range.
+    var signedRange: String { contentRange.isEmpty ? range : contentRange }
 }
 
 /// One answer.

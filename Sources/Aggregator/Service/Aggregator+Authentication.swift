@@ -9,13 +9,17 @@ extension Aggregator {
     /// Looks at a request's head before its body is read, so that a stranger cannot make the server hold a long body.
     ///
     /// - Returns: the most bytes of the body that may be read, or the refusal to answer with.
-    public func admit(method: String, target: String, headers: [String: String]) -> Result<Int, Refusal> {
-        guard let limit = bodyLimit(method: method, target: target) else {
+    public func admit(
+        method: String,
+        target: String,
+        headers: [String: String]
+    ) async -> Result<Int, Refusal> {
+        guard let limit = await bodyLimit(method: method, target: target) else {
             return .failure(Refusal(.refusal(503, "server: cannot serve this now; try again later")))
         }
         guard limit > WireLimits.smallMessage else { return .success(limit) }
         do {
-            _ = try claimedClient(headers)
+            _ = try await compute.run { try self.claimedClient(headers) }
             return .success(limit)
         } catch let error as APIError {
             return .failure(Refusal(.refusal(error.status, error.reason, headers: error.headers)))
@@ -52,24 +56,37 @@ extension Aggregator {
             let signature = headers[RequestSignature.signatureHeader].flatMap({ Hexadecimal.bytes($0) }),
             nonce.count == 16, client.utf8.count <= 64
         else { throw APIError(401, "request: lacks a valid client, time, nonce or signature header") }
-        let now = clock()
+        let now = now()
         let window = RequestSignature.windowMilliseconds
         guard time <= now + window, now <= time + window else {
             throw APIError(401, "request: its time differs by more than 5 minutes from the server's; set the clock")
         }
-        guard let key = try store.publicKey(of: client) else {
+        guard let record = try store.read({ session in try session.client(client) }) else {
             throw APIError(403, "client: is not enrolled here; enrol with an invite")
         }
-        return Claim(client: client, key: key, time: time, nonce: nonce, signature: signature)
+        guard record.revokedAt == nil else {
+            throw APIError(403, "client: its enrolment was revoked by the operator")
+        }
+        return Claim(client: client, key: record.publicKey, time: time, nonce: nonce, signature: signature)
     }
 
-    /// The client whose valid, timely and first-time signature the request carries.
-    func authenticate(_ request: APIRequest) throws -> String {
+    /// Who sent a request, and the nonce that makes it this one.
+    struct Caller: Sendable {
+        let client: String
+        /// `nil` where it was used already.
+        let nonce: [UInt8]?
+        /// Until when the nonce must be remembered.
+        let expires: UInt64
+    }
+
+    /// The client whose valid and timely signature the request carries. Whether it comes for the first time is for
+    /// ``useNonce(_:_:)``, in the transaction in which something is done for it.
+    func verify(_ request: APIRequest) throws -> Caller {
         let claim = try claimedClient(request.headers)
         let signed = RequestSignature(
             method: request.method,
             target: request.target,
-            range: request.range,
+            range: request.signedRange,
             bodyHash: SHA256.hash(request.body),
             server: publicKeyHash,
             client: claim.client,
@@ -81,9 +98,14 @@ extension Aggregator {
         }
         // A nonce is remembered for as long as its time could still be accepted.
         let expires = claim.time + 2 * RequestSignature.windowMilliseconds
-        guard try store.useNonce(claim.nonce, client: claim.client, expires: expires, now: clock()) else {
+        return Caller(client: claim.client, nonce: claim.nonce, expires: expires)
+    }
+
+    /// Refuses a request that came before, on this server or another one of the database.
+    func useNonce(_ caller: Caller, _ session: StoreSession) throws {
+        guard let nonce = caller.nonce else { return }
+        guard try session.useNonce(nonce, client: caller.client, expires: caller.expires) else {
             throw APIError(401, "request: its nonce was used before; a retry needs a fresh one")
         }
-        return claim.client
     }
 }

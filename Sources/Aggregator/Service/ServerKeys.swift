@@ -7,7 +7,7 @@ internal import Files
 /// outlive the process (round keys, partial sums).
 ///
 /// They lie in one file of the state folder, readable by its owner alone, and are made on first use.
-package struct ServerKeys: ~Copyable, Sendable {
+package final class ServerKeys: Sendable {
     package let signing: Ed25519PrivateKey
     private let storage: SecretBytes
 
@@ -33,13 +33,13 @@ package struct ServerKeys: ~Copyable, Sendable {
     package var publicKeyHash: [UInt8] { SHA256.hash(signing.publicKey.bytes) }
 
     /// Seals something for the store. `context` says what it is; it must be the same when it is opened.
-    package borrowing func seal(_ secret: [UInt8], context: String) throws(CryptographyError) -> [UInt8] {
+    package func seal(_ secret: [UInt8], context: String) throws(CryptographyError) -> [UInt8] {
         let nonce = SystemRandom.bytes(AES256GCM.nonceLength)
         return try nonce
             + AES256GCM.seal(plaintext: secret, key: storage, nonce: nonce, associatedData: Array(context.utf8))
     }
 
-    package borrowing func open(_ sealed: [UInt8], context: String) throws(CryptographyError) -> [UInt8] {
+    package func open(_ sealed: [UInt8], context: String) throws(CryptographyError) -> [UInt8] {
         try AES256GCM.open(
             Array(sealed.dropFirst(AES256GCM.nonceLength)),
             key: storage,

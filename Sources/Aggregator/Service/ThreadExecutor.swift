@@ -16,6 +16,11 @@ final class ThreadExecutor: SerialExecutor {
         queue.async { unsafe job.runSynchronously(on: executor) }
     }
 
+    /// Runs something that blocks.
+    func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in queue.async { continuation.resume(returning: body()) } }
+    }
+
     func asUnownedSerialExecutor() -> UnownedSerialExecutor {
         unsafe UnownedSerialExecutor(ordinary: self)
     }

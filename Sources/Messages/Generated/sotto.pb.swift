@@ -514,6 +514,12 @@ package nonisolated struct Sotto_V1_ClientJournal: Sendable {
   /// The latest attempt of each task; at most one of them is unfinished.
   package var attempts: [Sotto_V1_ClientJournal.Attempt] = []
 
+  /// Updates that the server has accepted of this client, ever, as far as this device was told.
+  package var receipts: UInt64 = 0
+
+  /// An update may have left for which no receipt came: the server may have accepted one more.
+  package var unconfirmed: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated struct Attempt: Sendable {
@@ -1585,7 +1591,7 @@ nonisolated extension Sotto_V1_ClientIdentity: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Sotto_V1_ClientJournal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ClientJournal"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempts\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempts\0\u{1}receipts\0\u{1}unconfirmed\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1594,6 +1600,8 @@ nonisolated extension Sotto_V1_ClientJournal: SwiftProtobuf.Message, SwiftProtob
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.attempts) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.receipts) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.unconfirmed) }()
       default: break
       }
     }
@@ -1603,11 +1611,19 @@ nonisolated extension Sotto_V1_ClientJournal: SwiftProtobuf.Message, SwiftProtob
     if !self.attempts.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.attempts, fieldNumber: 1)
     }
+    if self.receipts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.receipts, fieldNumber: 2)
+    }
+    if self.unconfirmed != false {
+      try visitor.visitSingularBoolField(value: self.unconfirmed, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Sotto_V1_ClientJournal, rhs: Sotto_V1_ClientJournal) -> Bool {
     if lhs.attempts != rhs.attempts {return false}
+    if lhs.receipts != rhs.receipts {return false}
+    if lhs.unconfirmed != rhs.unconfirmed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -24,6 +24,8 @@ package struct ReviewedPlan {
     package let certificate: SensitivityCertificate
     package let ring: Ring
     package let memory: ShareMemory
+    /// Examples whose work this device does in a round, drawn or not.
+    package let slots: Int
 
     /// The most bytes of a model file: its values and a header.
     package var modelLimit: Int { network.parameterCount * MemoryLayout<Float>.stride + 256 * 1024 }
@@ -103,7 +105,9 @@ package struct ReviewedPlan {
                 "\(task): the clipping method certifies \(certificate.bound) grid steps, the plan relies on less"
             )
         }
+        slots = PaddedDraw.slots(examples: dataset.count, rate: plan.privacy.samplingRate)
         memory = ShareMemory(
+            slots: slots,
             network: network,
             clipping: clipping,
             ring: ring,
@@ -124,7 +128,11 @@ package struct ShareMemory: Sendable {
 
     package var totalBytes: Int { items.reduce(0) { $0 + $1.bytes } }
 
+    /// Examples that memory is taken for; a larger draw takes more for its order.
+    static func drawn(_ slots: Int) -> Int { max(1024, slots) }
+
     init(
+        slots: Int,
         network: Network,
         clipping: ClippingPlan,
         ring: Ring,
@@ -139,7 +147,15 @@ package struct ShareMemory: Sendable {
             ("code", 8 << 20),
             // The downloaded file, the tensors and the vector that are read from it, and the buffer that is trained on.
             ("model", 5 * count * MemoryLayout<Float>.stride),
-            ("gradients", GradientSummer.plannedBytes(clipping, workers: workers)),
+            (
+                "gradients",
+                GradientSummer.plannedBytes(
+                    clipping,
+                    workers: workers,
+                    examples: Self.drawn(slots),
+                    padsDraws: true
+                )
+            ),
             ("clipped sum", StepWorkspace.plannedBytes(shareOf: count)),
             ("noise share and update", 2 * count * MemoryLayout<Int64>.stride),
             // Byte planes, both codings, sealed bytes, message, stored copy and request may be alive at once.

@@ -27,6 +27,8 @@ package struct ShareSource {
     private let pool: WorkerPool
     private let workspace: StepWorkspace
     private let parameters: Buffer<Float>
+    /// Examples whose work a round takes, drawn or not; 0 where somebody counts what clipping does.
+    private let slots: Int
 
     /// - Parameter insecureDiagnostics: counts what clipping does to the examples: for public data only.
     package init(
@@ -43,8 +45,15 @@ package struct ShareSource {
         self.randomness = randomness
         pool = WorkerPool(workers: workers)
         parameters = Buffer(count: reviewed.network.parameterCount)
+        slots = insecureDiagnostics == nil ? reviewed.slots : 0
         workspace = StepWorkspace(
-            summer: GradientSummer(reviewed.clipping, pool: pool, diagnostics: insecureDiagnostics)
+            summer: GradientSummer(
+                reviewed.clipping,
+                pool: pool,
+                examples: ShareMemory.drawn(reviewed.slots),
+                padsDraws: slots > 0,
+                diagnostics: insecureDiagnostics
+            )
         )
     }
 
@@ -56,9 +65,22 @@ package struct ShareSource {
     }
 
     /// The update of one round. An empty draw gives noise alone, of the same form and size.
-    ///
-    /// The noise is drawn before any example is read, so that the time it takes says nothing about the data.
     package func update(round: RoundIdentifier, model: [UInt8]) throws(ParticipantError) -> EncodedUpdate {
+        guard let update = try update(round: round, model: model, isStopped: { false }) else {
+            preconditionFailure("nobody stops it")
+        }
+        return update
+    }
+
+    /// The same, or `nil` when `isStopped` ended it between two batches; it is asked from several threads.
+    ///
+    /// The noise is drawn before any example is read, and the work on examples is padded to what the largest likely draw takes,
+    /// so that the time it takes says nothing about the data.
+    package func update(
+        round: RoundIdentifier,
+        model: [UInt8],
+        isStopped: @escaping @Sendable () -> Bool
+    ) throws(ParticipantError) -> EncodedUpdate? {
         do {
             let values = try reviewed.network.parameters(safetensors: model)
             parameters.write { target in
@@ -70,13 +92,16 @@ package struct ShareSource {
             switch randomness {
             case .secret:
                 var coins = SecretStream(.draw)
-                return clippedSum(sampler, event, &coins).noised(by: share).encoded(in: reviewed.ring)
+                guard let sum = clippedSum(sampler, event, &coins, isStopped) else { return nil }
+                return sum.noised(by: share).encoded(in: reviewed.ring)
             case .insecureNoNoise(let seed):
                 var coins = InsecureTestStream(seed: seed(round))
-                return clippedSum(sampler, event, &coins).noised(by: share).encoded(in: reviewed.ring)
+                guard let sum = clippedSum(sampler, event, &coins, isStopped) else { return nil }
+                return sum.noised(by: share).encoded(in: reviewed.ring)
             case .insecureNoise(let randomness):
                 var coins = randomness(round).stream(.draw)
-                return clippedSum(sampler, event, &coins).noised(by: share).encoded(in: reviewed.ring)
+                guard let sum = clippedSum(sampler, event, &coins, isStopped) else { return nil }
+                return sum.noised(by: share).encoded(in: reviewed.ring)
             }
         } catch {
             throw .refused("\(round): \(error)")
@@ -102,10 +127,14 @@ package struct ShareSource {
     private func clippedSum(
         _ sampler: PoissonSampler,
         _ event: PrivacyEvent,
-        _ coins: inout some RandomWords & ~Copyable
-    ) -> Update<Clipped> {
+        _ coins: inout some RandomWords & ~Copyable,
+        _ isStopped: @escaping @Sendable () -> Bool
+    ) -> Update<Clipped>? {
         var step = LogicalStep<ShareRelease>(workspace, dataset: dataset, sampler: sampler, event: event, coins: &coins)
-        step.sum(parameters: parameters)
+        if slots > 0 {
+            guard step.pad(to: slots, parameters: parameters, isStopped: isStopped) else { return nil }
+        }
+        guard step.sum(parameters: parameters, isStopped: isStopped) else { return nil }
         var update: Update<Clipped>?
         // The device's ledger is charged once the sealed bytes are on disk, and before any of them leaves.
         step.commit(account: { _ in }, clippedSum: { update = Update(copying: $0, certificate: reviewed.certificate) })

@@ -77,11 +77,33 @@ package struct ClientLedger: ~Copyable {
         )
     }
 
+    /// Whether a plan lets this device take part in a round, as far as its own ledger knows.
+    package enum Participation: Hashable, Sendable {
+        case allowed
+        /// Only in this round or a later one.
+        case notBefore(Int)
+        /// In none any more.
+        case complete
+    }
+
+    /// What the plan's limits say about a round. A round counts once it is charged, however often it is tried: another attempt
+    /// at it is no further participation, because only one of them is ever released.
+    package func participation(in round: RoundIdentifier, of plan: TaskPlan) -> Participation {
+        let before = Set(ledger.charges.lazy.filter { $0.attempt.task == round.task }.map(\.attempt.round))
+        if before.contains(round.round) { return .allowed }
+        guard before.count < plan.rounds.mostParticipations else { return .complete }
+        // Rounds only go forward, so the last one is the nearest.
+        guard let last = before.max() else { return .allowed }
+        let (earliest, overflow) = last.addingReportingOverflow(plan.rounds.leastSeparation)
+        guard !overflow, earliest <= plan.rounds.rounds else { return .complete }
+        return round.round >= earliest ? .allowed : .notBefore(earliest)
+    }
+
     /// Refuses a whole task beyond the limits before any of it is done, so that a device does not spend on a task that it
     /// cannot finish.
     package func checkWhole(_ plan: TaskPlan, certificate: SensitivityCertificate) throws(ParticipantError) {
         let done = ledger.charges.count { $0.attempt.task == plan.task }
-        let rest = max(0, plan.rounds.rounds - done)
+        let rest = max(0, plan.mostParticipations - done)
         let first = RoundIdentifier(task: plan.task, round: 1, attempt: 1)
         let charge = Self.charge(plan, first, certificate, modelHash: [UInt8](repeating: 0, count: 32))
         let adversaries = Set(ledger.adversaries).union(charge.events.keys).sorted()
@@ -147,6 +169,9 @@ package struct ClientLedger: ~Copyable {
     ) throws(ParticipantError) {
         let charge = Self.charge(plan, round, certificate, modelHash: modelHash)
         guard ledger.entry(of: charge.attempt) == nil else { return }
+        guard participation(in: round, of: plan) == .allowed else {
+            throw .limit("\(round): the task's plan does not allow this device to take part in it")
+        }
         try checkNext(plan, round: round, certificate: certificate, modelHash: modelHash)
         do {
             let entry = try ledger.prepare(charge)

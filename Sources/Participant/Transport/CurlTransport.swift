@@ -8,12 +8,19 @@ internal import CCurl
 package final class CurlTransport: Transport {
     private let handle: OpaqueHandle
     private let base: String
+    private let question: StopQuestion
 
     /// - Parameters:
     ///   - address: the server.
     ///   - timeoutSeconds: limit of a whole exchange.
-    package init(address: ServerAddress, timeoutSeconds: Int = 120) throws(TransportError) {
+    ///   - question: an exchange ends early, as if the connection had failed, when it is answered with yes.
+    package init(
+        address: ServerAddress,
+        timeoutSeconds: Int = 120,
+        question: StopQuestion = StopQuestion()
+    ) throws(TransportError) {
         base = address.description
+        self.question = question
         handle = try OpaqueHandle()
         let secure = base.hasPrefix("https://")
         unsafe check(sotto_curl_set_string(handle.pointer, CURLOPT_PROTOCOLS_STR, secure ? "https" : "http"))
@@ -23,6 +30,22 @@ package final class CurlTransport: Transport {
         unsafe check(sotto_curl_set_long(handle.pointer, CURLOPT_TIMEOUT, timeoutSeconds))
         unsafe check(sotto_curl_set_long(handle.pointer, CURLOPT_TCP_KEEPALIVE, 1))
         unsafe check(sotto_curl_set_string(handle.pointer, CURLOPT_PROXY, ""))
+        // libcurl asks at least once a second, also while it resolves a name or connects.
+        unsafe check(sotto_curl_set_long(handle.pointer, CURLOPT_NOPROGRESS, 0))
+        unsafe check(
+            sotto_curl_set_progress(handle.pointer) { context, _, _, _, _ in
+                guard let context = unsafe context else { return 0 }
+                return unsafe Unmanaged<StopQuestion>.fromOpaque(context).takeUnretainedValue().isAnsweredYes ? 1 : 0
+            }
+        )
+        // This object keeps the question alive as long as the handle.
+        unsafe check(
+            sotto_curl_set_pointer(
+                handle.pointer,
+                CURLOPT_XFERINFODATA,
+                Unmanaged.passUnretained(question).toOpaque()
+            )
+        )
     }
 
     package func send(_ request: TransportRequest) throws(TransportError) -> TransportReply {

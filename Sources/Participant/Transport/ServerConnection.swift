@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Cryptography
+package import Cryptography
 internal import FoundationEssentials
-internal import Messages
-internal import Rounds
+package import Messages
+package import Rounds
 internal import SwiftProtobuf
 
 /// Why a call brought no usable answer.
-enum CallError: Error {
+package enum CallError: Error {
     /// Nothing or a temporary failure came back: the same call may work later.
     case later(String)
     /// The server refused this call, with its HTTP status and its one line.
     case refused(Int, String)
     /// The client itself must stop.
     case fatal(ParticipantError)
+    /// Somebody asked the client to end.
+    case stopped
 }
 
 /// Speaks to one server: signs every request, checks every signature, counts bytes.
-struct ServerConnection: ~Copyable {
+package struct ServerConnection: ~Copyable {
     private var transport: any Transport
     private let key: Ed25519PrivateKey
     /// The server's key, pinned by the invite.
@@ -27,7 +29,7 @@ struct ServerConnection: ~Copyable {
     private(set) var bytesUp = 0
     private(set) var bytesDown = 0
 
-    init(
+    package init(
         transport: any Transport,
         key: consuming Ed25519PrivateKey,
         serverKey: Ed25519PublicKey,
@@ -76,9 +78,54 @@ struct ServerConnection: ~Copyable {
         return bytes
     }
 
-    /// Delivers an update and gives its checked receipt.
-    mutating func deliver(_ body: [UInt8], round: RoundIdentifier) throws(CallError) -> Sotto_V1_Receipt {
-        let reply = try call("PUT", Paths.update(round), body: body, limit: WireLimits.smallMessage)
+    /// Delivers an update and gives its checked receipt. A long one goes in parts, so that a broken connection costs one part.
+    ///
+    /// - Parameter mayHaveBegun: whether parts of it may be there from before; then the server is asked how many.
+    package mutating func deliver(
+        _ body: [UInt8],
+        round: RoundIdentifier,
+        mayHaveBegun: Bool
+    ) throws(CallError) -> Sotto_V1_Receipt {
+        let target = Paths.update(round)
+        guard body.count > WireLimits.uploadPart else {
+            let reply = try exchange("PUT", target, body: body, limit: WireLimits.smallMessage)
+            return try receipt(reply.body, of: body, round: round)
+        }
+        var sent = 0
+        if mayHaveBegun { sent = try progress(call("GET", target, limit: WireLimits.smallMessage), of: body) }
+        while true {
+            // Where all is there and only the receipt is missing, the last part brings it.
+            let first = min(sent, (body.count - 1) / WireLimits.uploadPart * WireLimits.uploadPart)
+            let end = min(body.count, first + WireLimits.uploadPart)
+            let reply = try exchange(
+                "PUT",
+                target,
+                body: Array(body[first..<end]),
+                contentRange: "bytes \(first)-\(end - 1)/\(body.count)",
+                limit: WireLimits.smallMessage
+            )
+            guard reply.status == 202 else { return try receipt(reply.body, of: body, round: round) }
+            let received = try progress(reply.body, of: body)
+            guard received > sent, received < body.count else {
+                throw .later("the server has \(received) bytes of the update, after \(end) were sent")
+            }
+            sent = received
+        }
+    }
+
+    /// The bytes that the server has from the beginning of `body` on.
+    private func progress(_ reply: [UInt8], of body: [UInt8]) throws(CallError) -> Int {
+        let message = try understood { () throws(WireError) in
+            try Sotto_V1_UploadProgress(wire: reply, what: "progress of an upload")
+        }
+        return Int(clamping: min(message.received, UInt64(body.count)))
+    }
+
+    private func receipt(
+        _ reply: [UInt8],
+        of body: [UInt8],
+        round: RoundIdentifier
+    ) throws(CallError) -> Sotto_V1_Receipt {
         let serverKey = serverKey
         let receipt = try understood { () throws(WireError) in
             let signed = try Sotto_V1_Signed(wire: reply, what: "receipt")
@@ -101,7 +148,7 @@ struct ServerConnection: ~Copyable {
         }
     }
 
-    /// One signed exchange.
+    /// The body of the answer to one signed exchange.
     private mutating func call(
         _ method: String,
         _ target: String,
@@ -109,10 +156,26 @@ struct ServerConnection: ~Copyable {
         range: String = "",
         limit: Int
     ) throws(CallError) -> [UInt8] {
+        try exchange(method, target, body: body, range: range, limit: limit).body
+    }
+
+    /// One signed exchange.
+    ///
+    /// - Parameters:
+    ///   - range: what is asked for, or empty.
+    ///   - contentRange: which part of the whole `body` is, or empty.
+    private mutating func exchange(
+        _ method: String,
+        _ target: String,
+        body: [UInt8] = [],
+        range: String = "",
+        contentRange: String = "",
+        limit: Int
+    ) throws(CallError) -> TransportReply {
         let signature = RequestSignature(
             method: method,
             target: target,
-            range: range,
+            range: range.isEmpty ? contentRange : range,
             bodyHash: SHA256.hash(body),
             server: SHA256.hash(serverKey.bytes),
             client: client,
@@ -128,6 +191,7 @@ struct ServerConnection: ~Copyable {
             (RequestSignature.nonceHeader, Hexadecimal.text(signature.nonce)),
             (RequestSignature.signatureHeader, Hexadecimal.text(key.sign(signature.signedBytes))),
         ]
+        if !contentRange.isEmpty { request.headers.append(("content-range", contentRange)) }
         return try Self.send(request, over: &transport, up: &bytesUp, down: &bytesDown)
     }
 
@@ -144,9 +208,9 @@ struct ServerConnection: ~Copyable {
         request.body = message.wireBytes()
         var up = 0
         var down = 0
-        let body = try send(request, over: &transport, up: &up, down: &down)
+        let reply = try send(request, over: &transport, up: &up, down: &down)
         do {
-            return try Sotto_V1_Signed(wire: body, what: "enrolment")
+            return try Sotto_V1_Signed(wire: reply.body, what: "enrolment")
         } catch {
             throw .later("\(error)")
         }
@@ -157,7 +221,7 @@ struct ServerConnection: ~Copyable {
         over transport: inout any Transport,
         up: inout Int,
         down: inout Int
-    ) throws(CallError) -> [UInt8] {
+    ) throws(CallError) -> TransportReply {
         let reply: TransportReply
         do {
             reply = try transport.send(request)
@@ -167,11 +231,11 @@ struct ServerConnection: ~Copyable {
         up += request.body.count
         down += reply.body.count
         switch reply.status {
-        case 200, 206:
-            return reply.body
+        case 200, 202, 206:
+            return reply
         case 416 where !request.range.isEmpty:
             // The range begins where the blob ends.
-            return []
+            return TransportReply(status: 416, body: [])
         default:
             var told = ""
             if let refusal = try? Sotto_V1_Refusal(serializedBytes: reply.body) {

@@ -4,13 +4,16 @@ import Cryptography
 import GRDB
 import Messages
 
-/// Every row of every table but the used nonces, as text; long values by their hash.
+/// Every row of every table but those that note who asked and who looks after what, as text; long values by their hash.
 func databaseDump(_ path: String) throws -> [String] {
     let queue = try DatabaseQueue(path: path)
     return try queue.read { database in
         let tables = try String.fetchAll(
             database,
-            sql: "SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'nonces' ORDER BY name"
+            sql: """
+                SELECT name FROM sqlite_master WHERE type = 'table'
+                    AND name NOT IN ('nonces', 'waiting', 'leases') ORDER BY name
+                """
         )
         return try tables.flatMap { table in
             try Row.fetchAll(database, sql: "SELECT * FROM \(table)").map { row in

@@ -175,7 +175,7 @@ extension World {
     private func jump(when isHopeless: @Sendable (RoundRecord) -> Bool) async throws {
         let store = try openStore()
         while !Task.isCancelled {
-            if try store.openRounds().contains(where: isHopeless) {
+            if try store.read({ try $0.openRounds() }).contains(where: isHopeless) {
                 await pass(seconds: terms.deadlineSeconds + 1)
             }
             try? await Task.sleep(for: .milliseconds(5))

@@ -86,10 +86,13 @@ final class Site: Sendable {
         )
     }
 
-    func store() throws -> SQLiteStore { try SQLiteStore(path: folder.file("server/sotto.sqlite")) }
+    func store() throws -> Store { try Store(SQLiteDriver(path: folder.file("server/sotto.sqlite"))) }
+
+    /// What the database says.
+    func stored<Value>(_ body: (StoreSession) throws -> Value) throws -> Value { try store().read(body) }
 
     func ledger() throws -> Ledger {
-        let entries = try store().ledger(of: terms.population).map { row in
+        let entries = try stored { try $0.ledger(of: terms.population) }.map { row in
             try LedgerEntry(canonicalEncoding: Array(row.entry.dropLast(32)), hash: Array(row.entry.suffix(32)))
         }
         return try Ledger(population: terms.population, entries: entries)

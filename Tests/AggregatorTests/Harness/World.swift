@@ -75,7 +75,7 @@ final class World: Sendable {
             do {
                 let aggregator = try await Aggregator(
                     configuration: configuration,
-                    store: FaultyStore(path: databasePath, script: script),
+                    store: Store(FaultyDriver(path: databasePath, script: script)),
                     logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
                     clock: { clock.now },
                     workers: 1
@@ -86,6 +86,7 @@ final class World: Sendable {
                 }
             } catch {
                 guard attempt < 999, script.hasCrashed || "\(error)".contains("in use") else { throw error }
+                if script.hasCrashed { state.withLock { $0.restarts += 1 } }
                 script.restart()
                 try await Task.sleep(for: .milliseconds(1))
             }
@@ -113,7 +114,11 @@ final class World: Sendable {
         case .failure(let refusal): return refusal.response
         case .success(let limit) where request.body.count > limit:
             return .refusal(413, "request: its body exceeds \(limit) bytes")
-        case .success: return await aggregator.respond(to: request)
+        case .success:
+            let response = await aggregator.respond(to: request)
+            // The running server looks after its rounds by itself; here each request is followed by a look.
+            await aggregator.tick()
+            return response
         }
     }
 
@@ -172,25 +177,30 @@ final class World: Sendable {
 
     var databasePath: String { configuration.stateFolder + "/sotto.sqlite" }
 
-    func openStore() throws -> SQLiteStore { try SQLiteStore(path: databasePath) }
+    func openStore() throws -> Store { try Store(SQLiteDriver(path: databasePath)) }
+
+    /// What the database says.
+    func stored<Value>(_ body: (StoreSession) throws -> Value) throws -> Value { try openStore().read(body) }
 
     /// The ledger, read from the database alone and verified.
     func ledger() throws -> Ledger {
-        let entries = try openStore().ledger(of: terms.population).map { row in
+        let entries = try stored { try $0.ledger(of: terms.population) }.map { row in
             try LedgerEntry(canonicalEncoding: Array(row.entry.dropLast(32)), hash: Array(row.entry.suffix(32)))
         }
         return try Ledger(population: terms.population, entries: entries)
     }
 
     func task(_ name: String? = nil) throws -> TaskRecord {
-        guard let task = try openStore().task(name ?? terms.name) else {
+        guard let task = try stored({ try $0.task(name ?? terms.name) }) else {
             preconditionFailure("the task of a world exists")
         }
         return task
     }
 
     func plan() throws -> TaskPlan {
-        guard let bytes = try openStore().blob(task().planHash) else { preconditionFailure("a task has a plan") }
+        guard let bytes = try stored({ [hash = try task().planHash] in try $0.blob(hash) }) else {
+            preconditionFailure("a task has a plan")
+        }
         return try Sotto_V1_Plan(wire: bytes, what: "plan").plan()
     }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Cryptography
+internal import Logging
+internal import Store
+
+/// What all parts of one server process share.
+struct Environment: Sendable {
+    let configuration: ServerConfiguration
+    let store: Store
+    let keys: ServerKeys
+    let logger: Logger
+    /// Milliseconds since 1970.
+    let clock: @Sendable () -> UInt64
+    /// Threads for evaluation.
+    let workers: Int
+    /// Names this process among the servers of the database; made anew at every start.
+    let worker: String
+    /// For how long a lease is taken.
+    let leaseMilliseconds: UInt64
+
+    func token() -> [UInt8] { SystemRandom.bytes(16) }
+}
