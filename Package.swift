@@ -35,7 +35,11 @@ func suite(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 let package = Package(
@@ -50,6 +54,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
@@ -122,7 +129,10 @@ let package = Package(
         tool(
             "sotto-server",
             path: "Server",
-            ["Aggregator", "CommandLineKit", "Kernels", arguments, hummingbird, logging]
+            [
+                "Aggregator", "CommandLineKit", "Kernels", "Store", arguments, hummingbird, hummingbirdCore, logging,
+                nio, nioHTTPTypes, nioSSL,
+            ]
         ),
 
         .target(name: "CAllocations", path: "Tests/CAllocations"),
@@ -165,6 +175,15 @@ let package = Package(
                 "Accounting", "Cryptography", "Datasets", "Kernels", "Messages", "Networks", "Noise", "Participant",
                 "Randomness", "Rounds", "Store", "Training", "Updates", grdb, logging,
             ]
+        ),
+        .testTarget(
+            name: "DoorsTests",
+            dependencies: [
+                "Aggregator", "Cryptography", "Messages", "Participant", "Rounds", "Store", "TestKit", "Updates", grdb,
+                logging,
+            ],
+            path: "Tests/DoorsTests",
+            swiftSettings: settings
         ),
     ],
     swiftLanguageModes: [.v6]

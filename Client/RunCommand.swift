@@ -22,6 +22,14 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The server: https://HOST[:PORT], or http:// on this machine.", valueName: "url"))
     var server: String
 
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the server's certificate or authority; without it, the system's are trusted.",
+            valueName: "file"
+        )
+    )
+    var serverCertificate: String?
+
     @Option(help: ArgumentHelp("The invite from the operator; needed once.", valueName: "token"))
     var invite: String?
 
@@ -123,6 +131,7 @@ struct RunCommand: ParsableCommand {
         configuration.deviceKey =
             deviceKey.map(DeviceKeySource.file) ?? keyInEnvironment.map(DeviceKeySource.hexadecimal) ?? .stateFolder
         configuration.conditions = onlyWhen
+        configuration.serverCertificate = serverCertificate
         let participant = try Participant(
             configuration: configuration,
             logger: DiagnosticLog.logger("sotto-client", verbose: verbose)

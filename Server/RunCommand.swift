@@ -4,6 +4,7 @@ import Aggregator
 import ArgumentParser
 import CommandLineKit
 import Hummingbird
+import HummingbirdCore
 import Logging
 
 /// `sotto-server run`
@@ -13,7 +14,8 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Serve tasks until interrupted.",
         discussion: """
             Everything is in the state folder of the server file: stop the server in any way, start it again, and open \
-            rounds go on. Plain HTTP is served on this machine's loopback interface only.
+            rounds go on. Plain HTTP is served on this machine's loopback interface only; with a certificate in the server \
+            file, or tls = "development" there, HTTPS on any address.
             """
     )
 
@@ -29,25 +31,50 @@ struct RunCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let configuration = try configuration.load()
-        let address = try listen.map { try ListenAddress($0) } ?? configuration.listen
+        var configuration = try configuration.load()
+        let doors = configuration.doors
+        if let listen { configuration.listen = try ListenAddress(listen, allowsOthers: doors.isSecure) }
+        let address = configuration.listen
         let logger = DiagnosticLog.logger("sotto-server", verbose: verbose)
+        let certificates = try Administration.certificateFiles(configuration).map { files in
+            try Certificates(chain: files.certificate, key: files.key)
+        }
         let aggregator = try await Aggregator(configuration: configuration, logger: logger)
         let application = Application(
-            responder: APIResponder(aggregator: aggregator),
+            responder: APIResponder(
+                aggregator: aggregator,
+                trustsProxy: doors.trustsProxy,
+                budget: BodyBudget(doors.bodyMemory)
+            ),
+            server: HTTPServerBuilder { responder in
+                WatchedChannel(responder: responder, certificates: certificates, doors: doors)
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port),
-                serverName: "sotto"
+                serverName: "sotto",
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    doors.connections,
+                    logger: DiagnosticLog.logger("http", verbose: false)
+                )
             ),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? address.port
-                logger.notice("listening on http://\(address.host):\(port)")
+                logger.notice("listening on \(certificates == nil ? "http" : "https")://\(address.host):\(port)")
             },
             logger: DiagnosticLog.logger("http", verbose: false)
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.runService() }
             group.addTask { await aggregator.run() }
+            if let certificates {
+                group.addTask {
+                    // Ends with the group; only the service's own end counts below.
+                    while !Task.isCancelled {
+                        try? await Task.sleep(for: .seconds(10))
+                        certificates.refresh(logger)
+                    }
+                }
+            }
             // The service ends on SIGINT or SIGTERM; the timer ends with it.
             _ = try await group.next()
             group.cancelAll()

@@ -11,7 +11,10 @@ struct Server: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sotto-server",
         abstract: "Aggregates sealed updates of many clients into one model, within a privacy budget.",
-        subcommands: [RunCommand.self, TaskCommand.self, LedgerCommand.self, InviteCommand.self]
+        subcommands: [
+            RunCommand.self, TaskCommand.self, LedgerCommand.self, InviteCommand.self, ClientCommand.self,
+            TokenCommand.self, KeysCommand.self, AuditCommand.self,
+        ]
     )
 
     static func main() async {

@@ -8,8 +8,10 @@ import CommandLineKit
 struct TaskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "task",
-        abstract: "Create, start, pause, stop, list, show and watch tasks.",
-        subcommands: [Create.self, Start.self, Pause.self, Stop.self, List.self, Show.self, Watch.self]
+        abstract: "Create, start, pause, stop, roll back, list, show and watch tasks.",
+        subcommands: [
+            Create.self, Start.self, Pause.self, Stop.self, Rollback.self, List.self, Show.self, Watch.self,
+        ]
     )
 }
 
@@ -59,6 +61,20 @@ extension TaskCommand {
 
         func run() throws {
             try Administration.setStatus(.stop, task: task, configuration: configuration.load())
+        }
+    }
+
+    struct Rollback: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Go back to the model that a committed round left.",
+            discussion: "Only while the task does not run. The rounds after it stay spent: epsilon is not refunded."
+        )
+        @OptionGroup var configuration: ConfigurationOption
+        @Argument(help: "The task's name.") var task: String
+        @Argument(help: "The round whose model is wanted.") var round: Int
+
+        func run() throws {
+            print(try Administration.rollBack(task, to: round, configuration: configuration.load()))
         }
     }
 

@@ -8,6 +8,7 @@ internal import FoundationEssentials
 internal import Messages
 internal import Rounds
 package import Store
+internal import TOML
 internal import Training
 
 /// What an operator does beside the running server: it works on the store itself, which a running server shares.
@@ -29,29 +30,35 @@ public enum Administration {
 
     static func modelFolder(_ task: String, stateFolder: String) -> String { "\(stateFolder)/models/\(task)" }
 
-    /// Makes an invite for one device.
-    public static func invite(_ configuration: ServerConfiguration) throws(AggregatorError) -> String {
-        let keys = try ServerKeys(stateFolder: configuration.stateFolder)
-        let store = try openStore(configuration)
-        let token = InviteToken(serverKeyHash: keys.publicKeyHash, secret: SystemRandom.bytes(16))
-        do {
-            try store.write { session in try session.addInvite(secretHash: SHA256.hash(token.secret)) }
-        } catch {
-            throw .failure("\(error)")
-        }
-        return token.description
-    }
-
     /// Plans a task from its file and stores it; it starts when it is told to.
     ///
     /// - Returns: lines for the operator: what the plan is and what it promises against whom.
     public static func createTask(
         file: String,
-        configuration: ServerConfiguration
+        configuration: ServerConfiguration,
+        by who: Operator = .commandLine
     ) throws(AggregatorError) -> [String] {
         let task = try TaskConfiguration(path: file)
+        let store = try openStore(configuration)
+        return try translating {
+            try createTask(task, file: file, configuration: configuration, store: store, by: who)
+        }
+    }
+
+    /// The same on a store that is open.
+    ///
+    /// - Throws: ``AdministrationRefusal`` when a task of that name exists.
+    static func createTask(
+        _ task: TaskConfiguration,
+        file: String,
+        configuration: ServerConfiguration,
+        store: Store,
+        by who: Operator
+    ) throws -> [String] {
         guard let budget = configuration.budgets[task.population] else {
-            throw .input("\(file): population \(task.population) is not in the server file; add a [[population]]")
+            throw AggregatorError.input(
+                "\(file): population \(Wording.shown(task.population)) is not in the server file; add a [[population]]"
+            )
         }
         let planned = try TaskPlanner.plan(task)
         try checkEvaluation(task, file: file)
@@ -63,15 +70,19 @@ public enum Administration {
             optimizerState: planned.optimizerState,
             evaluationData: task.evaluation
         )
-        let store = try openStore(configuration)
         do {
             try store.write { session in
                 try session.createTask(record, plan: planned.planBytes, model: planned.modelBytes)
+                try session.note(
+                    "task create",
+                    of: task.name,
+                    detail: "plan \(Hexadecimal.text(planned.planHash))",
+                    by: who,
+                    now: WallClock.milliseconds()
+                )
             }
         } catch StoreError.conflict(let reason) {
-            throw .input(reason)
-        } catch {
-            throw .failure("\(error)")
+            throw AdministrationRefusal.conflict(reason)
         }
         return try describe(planned, budget: budget)
     }
@@ -132,23 +143,89 @@ public enum Administration {
     public static func setStatus(
         _ change: StatusChange,
         task name: String,
-        configuration: ServerConfiguration
+        configuration: ServerConfiguration,
+        by who: Operator = .commandLine
     ) throws(AggregatorError) {
         let store = try openStore(configuration)
-        do {
-            try store.write { session in
-                guard let task = try session.task(name) else {
-                    throw AggregatorError.input("task \(name): does not exist")
-                }
-                let reason = change == .start ? resumed : "by the operator"
-                guard try session.setStatus(change.status, reason: reason, of: name, from: change.origins) else {
-                    throw AggregatorError.input(
-                        "task \(name): is \(task.status.rawValue) and cannot be \(change.participle)"
-                    )
-                }
+        try translating { try setStatus(change, task: name, store: store, by: who) }
+    }
+
+    /// The same on a store that is open.
+    ///
+    /// - Throws: ``AdministrationRefusal`` when there is no such task, or it cannot be changed so.
+    static func setStatus(_ change: StatusChange, task name: String, store: Store, by who: Operator) throws {
+        try store.write { session in
+            guard let task = try session.task(name) else {
+                throw AdministrationRefusal.missing("task \(Wording.shown(name)): does not exist")
             }
+            let reason = change == .start ? resumed : "by the operator"
+            guard try session.setStatus(change.status, reason: reason, of: name, from: change.origins) else {
+                throw AdministrationRefusal.conflict(
+                    "task \(name): is \(task.status.rawValue) and cannot be \(change.participle)"
+                )
+            }
+            try session.note(
+                "task \(change.verb)",
+                of: name,
+                detail: "was \(task.status.rawValue)",
+                by: who,
+                now: WallClock.milliseconds()
+            )
+        }
+    }
+
+    /// Goes back to the model that a committed round left. The rounds after it are not repeated, and ε is not refunded.
+    ///
+    /// - Returns: a line for the operator.
+    public static func rollBack(
+        _ name: String,
+        to round: Int,
+        configuration: ServerConfiguration,
+        by who: Operator = .commandLine
+    ) throws(AggregatorError) -> String {
+        let store = try openStore(configuration)
+        return try translating { try rollBack(name, to: round, store: store, by: who) }
+    }
+
+    /// The same on a store that is open.
+    ///
+    /// - Throws: ``AdministrationRefusal`` while the task runs or has an open round, and when that model is not kept.
+    static func rollBack(_ name: String, to round: Int, store: Store, by who: Operator) throws -> String {
+        try store.write { session in
+            guard let task = try session.lockTask(name) else {
+                throw AdministrationRefusal.missing("task \(Wording.shown(name)): does not exist")
+            }
+            guard task.status != .running else {
+                throw AdministrationRefusal.conflict("task \(name): is running; pause it before it is rolled back")
+            }
+            if let open = try session.openRound(of: name) {
+                throw AdministrationRefusal.conflict("\(open.identifier): is open; wait for its end, then roll back")
+            }
+            guard (1...max(1, task.round)).contains(round), try session.rollBack(name, to: round) else {
+                throw AdministrationRefusal.conflict(
+                    "task \(name): the model of round \(round) is not kept; committed rounds are \(task.round)"
+                )
+            }
+            try session.note(
+                "task rollback",
+                of: name,
+                detail: "to round \(round) of \(task.round)",
+                by: who,
+                now: WallClock.milliseconds()
+            )
+            return "task \(name): goes on from the model of round \(round); epsilon is not refunded: all \(task.round)"
+                + " rounds stay spent"
+        }
+    }
+
+    /// Gives whatever goes wrong beside a running server its one line.
+    static func translating<Value>(_ body: () throws -> Value) throws(AggregatorError) -> Value {
+        do {
+            return try body()
         } catch let error as AggregatorError {
             throw error
+        } catch let error as AdministrationRefusal {
+            throw .input(error.description)
         } catch {
             throw .failure("\(error)")
         }
@@ -168,6 +245,14 @@ public enum Administration {
             case .start: .running
             case .pause: .paused
             case .stop: .stopped
+            }
+        }
+
+        var verb: String {
+            switch self {
+            case .start: "start"
+            case .pause: "pause"
+            case .stop: "stop"
             }
         }
 
@@ -242,6 +327,18 @@ public enum Administration {
             return String(decoding: try encoder.encode(value), as: UTF8.self)
         } catch {
             throw .failure("a report cannot be written as JSON: \(error)")
+        }
+    }
+}
+
+/// Why an operator's act is not done: nothing is wrong with the words, but the state is another one.
+enum AdministrationRefusal: Error, CustomStringConvertible {
+    case missing(String)
+    case conflict(String)
+
+    var description: String {
+        switch self {
+        case .missing(let reason), .conflict(let reason): reason
         }
     }
 }

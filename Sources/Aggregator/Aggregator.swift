@@ -32,6 +32,8 @@ public final class Aggregator: Sendable {
     let traffic = Mutex(Traffic())
     let pace = Mutex(PaceState())
     let models = ModelCache()
+    let limits: RequestLimits
+    private let keysReadAt = Mutex<UInt64>(0)
 
     /// Two servers on one state folder would write the same files.
     private let lock: FolderLock
@@ -67,10 +69,12 @@ public final class Aggregator: Sendable {
         )
         self.environment = environment
         roundKeys = RoundKeys(keys)
+        limits = RequestLimits(configuration.doors)
         compute = ComputeThreads(count: workers)
         commits = CommitQueue(store: store, sums: PartialSums(worker: environment.worker, keys: keys))
         tender = Tender(environment)
         try Self.join(environment)
+        try readKeys()
         try await tender.recover()
     }
 
@@ -111,20 +115,53 @@ public final class Aggregator: Sendable {
     func now() -> UInt64 { environment.clock() }
 
     /// Looks after every task once: closes rounds that are due and opens those for which clients wait.
-    public func tick() async { await tender.tick() }
+    public func tick() async {
+        refreshKeys()
+        await tender.tick()
+    }
 
     /// Looks after tasks until the surrounding task is cancelled: whenever something has changed, and four times a second.
     public func run() async {
         let waiter = ThreadExecutor(label: "sotto.changes")
         while !Task.isCancelled {
+            await waiter.run { self.refreshKeys() }
             await tender.tick()
             await waiter.run { self.store.waitForChange(milliseconds: 250) }
         }
         await tender.stop()
     }
 
-    /// SHA-256 of the server's public key.
-    package var publicKeyHash: [UInt8] { keys.publicKeyHash }
+    // MARK: Keys
+
+    /// The key that signs now.
+    var signingKey: ServerKeys.SigningKey { keys.active(now: now()) }
+
+    /// SHA-256 of the public key that signs now.
+    package var publicKeyHash: [UInt8] { signingKey.hash }
+
+    private func readKeys() throws(AggregatorError) {
+        do {
+            try store.read { session in try keys.refresh(session) }
+        } catch {
+            throw .failure("the server's later keys cannot be read: \(error)")
+        }
+    }
+
+    /// Learns every two seconds of keys that an operator has made.
+    private func refreshKeys() {
+        let now = now()
+        let isDue = keysReadAt.withLock { last in
+            guard now >= last + 2000 || now < last else { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return }
+        do {
+            try readKeys()
+        } catch {
+            logger.error("\(error)")
+        }
+    }
 }
 
 /// Bytes and requests since the start, for people who watch.

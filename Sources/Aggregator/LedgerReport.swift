@@ -93,8 +93,8 @@ extension Administration {
         configuration: ServerConfiguration
     ) throws(AggregatorError) -> String {
         let ledger = try verifiedLedger(name, configuration: configuration)
-        let keys = try ServerKeys(stateFolder: configuration.stateFolder)
-        let signature = LedgerSignature(of: ledger, by: keys.signing)
+        let key = try signingKey(configuration, now: WallClock.milliseconds())
+        let signature = LedgerSignature(of: ledger, by: key.key)
         do {
             let text = try JSONText.encode(LedgerDocument(ledger, signature: signature), pretty: true)
             try DurableFile.write(Array((text + "\n").utf8), to: path, mode: 0o644)

@@ -73,6 +73,7 @@ extension Sotto_V1_Signed {
         case enrolment
         case assignment
         case receipt
+        case key
     }
 
     private static func text(_ kind: Kind, _ body: [UInt8]) -> [UInt8] {

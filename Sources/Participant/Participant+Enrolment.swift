@@ -50,7 +50,7 @@ extension Participant {
         try ServerConnection(
             transport: transport,
             key: identity.signingKey(),
-            serverKey: Ed25519PublicKey(bytes: identity.serverPublicKey),
+            serverKeys: PinnedKeys(publicKey: identity.serverPublicKey, statements: identity.serverKeys),
             client: identity.client,
             clock: clock
         )

@@ -300,7 +300,7 @@ extension Participant {
     ) throws(CallError) -> (message: Sotto_V1_Assignment, identifier: RoundIdentifier) {
         do {
             let message = try Sotto_V1_Assignment(
-                wire: signed.verified(.assignment, by: connection.serverKey),
+                wire: connection.verified(assignment: signed),
                 what: "assignment"
             )
             _ = try requireThirtyTwo(message.planHash, "assignment: plan hash")

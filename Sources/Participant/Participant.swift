@@ -50,7 +50,11 @@ public final class Participant {
             configuration: configuration,
             logger: logger,
             transport: { () throws(TransportError) in
-                try CurlTransport(address: configuration.server, question: question)
+                try CurlTransport(
+                    address: configuration.server,
+                    certificate: configuration.serverCertificate,
+                    question: question
+                )
             },
             randomness: .secret,
             clock: WallClock.milliseconds,
@@ -81,6 +85,7 @@ public final class Participant {
         self.steadyClock = steadyClock
         self.pause = pause
         makeTransport = transport
+        try Self.checkCertificate(configuration.serverCertificate)
         do {
             // The limit comes before the data, which are most of what a small model needs.
             let bytes = try DatasetSource.plannedBytes(configuration.data)
@@ -96,6 +101,20 @@ public final class Participant {
             throw .input("--data \(configuration.data): \(error)")
         }
         report.delta = configuration.delta
+    }
+
+    /// A file that cannot be used is a mistake of this device, which no waiting mends.
+    private static func checkCertificate(_ path: String?) throws(ParticipantError) {
+        guard let path else { return }
+        let bytes: [UInt8]?
+        do {
+            bytes = try DurableFile.read(path, limit: 1 << 20)
+        } catch {
+            throw .input("--server-certificate \(error)")
+        }
+        guard let bytes, String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----") else {
+            throw .input("--server-certificate \(path): is not a PEM file with a certificate")
+        }
     }
 
     /// Takes part until every task is finished, or `isStopped` answers true.
@@ -192,6 +211,7 @@ public final class Participant {
             refusing: completed.union(refused.keys).sorted()
         )
         let arrival = steadyClock()
+        if !reply.keys.isEmpty, connection.learn(reply.keys) { try keep(connection.serverKeys, folder) }
         switch reply.answer {
         case .assignment(let signed):
             try participate(signed, arrival: arrival, folder, &ledger, &connection)
@@ -228,5 +248,18 @@ public final class Participant {
         report.ledgerEntries = ledger.count
         for (adversary, epsilon) in try ledger.epsilons() { report.epsilonAgainst[adversary.description] = epsilon }
         report.peakMiB = Double(ProcessMemory.peak() ?? 0) / 1_048_576
+    }
+
+    /// Writes down which keys are the server's.
+    private func keep(_ keys: PinnedKeys, _ folder: borrowing StateFolder) throws(CallError) {
+        do {
+            guard var identity = try folder.identity() else { return }
+            identity.serverPublicKey = keys.oldest.bytes
+            identity.serverKeys = keys.statements
+            try folder.setIdentity(identity)
+        } catch {
+            throw .fatal(error)
+        }
+        logger.notice("the server has announced a change of its key; it is signed by the one that is known")
     }
 }

@@ -6,6 +6,8 @@ public struct ParticipantConfiguration: Sendable {
     public var server: ServerAddress
     /// The invite; needed once, before the first run with this state folder.
     public var invite: String?
+    /// A PEM file with the certificates that the server's must be among, or come from; `nil` for the system's.
+    public var serverCertificate: String?
     /// The private data, for example `digits:3/8`, `idx:DIR` or `cifar10:DIR`.
     public var data: String
     /// Folder for keys, ledger and unfinished rounds. One folder is one participant of one server.
@@ -37,7 +39,8 @@ public struct ParticipantConfiguration: Sendable {
         maximumEpsilonAgainstServer: Double,
         delta: Double = 1e-5,
         workers: Int = 1,
-        staysWhenFinished: Bool = false
+        staysWhenFinished: Bool = false,
+        serverCertificate: String? = nil
     ) {
         self.server = server
         self.invite = invite
@@ -49,6 +52,7 @@ public struct ParticipantConfiguration: Sendable {
         self.delta = delta
         self.workers = workers
         self.staysWhenFinished = staysWhenFinished
+        self.serverCertificate = serverCertificate
     }
 }
 

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension StoreSession {
-    /// Notes an invite by the SHA-256 of its secret.
-    package func addInvite(secretHash: [UInt8]) throws(StoreError) {
-        try execute("INSERT INTO invites (secret_hash) VALUES (?)", secretHash)
-    }
-
     /// Enrols a client with an unused invite. The same key with the same invite again gives the same name, so that a lost
     /// answer can be asked for once more.
     ///

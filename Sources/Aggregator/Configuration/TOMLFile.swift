@@ -17,6 +17,13 @@ struct TOMLFile {
             throw .input("\(error)")
         }
         guard let bytes else { throw .input("\(path): no such file; name a TOML file") }
+        try self.init(bytes: bytes, named: path)
+    }
+
+    /// The same from memory.
+    ///
+    /// - Parameter path: what errors call it.
+    init(bytes: [UInt8], named path: String) throws(AggregatorError) {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw .input("\(path): is not UTF-8 text; a TOML file is")
         }
@@ -82,6 +89,15 @@ struct TOMLSection {
 
     mutating func string(_ key: String, default fallback: String? = nil) throws(AggregatorError) -> String {
         try value(key, "a string", fallback) { $0.string }
+    }
+
+    mutating func boolean(_ key: String, default fallback: Bool? = nil) throws(AggregatorError) -> Bool {
+        try value(key, "true or false", fallback) { $0.boolean }
+    }
+
+    mutating func optionalBoolean(_ key: String) throws(AggregatorError) -> Bool? {
+        known.insert(key)
+        return table[key] == nil ? nil : try boolean(key)
     }
 
     mutating func integer(_ key: String, default fallback: Int? = nil) throws(AggregatorError) -> Int {

@@ -97,7 +97,17 @@ package struct TaskConfiguration: Sendable {
     /// - Throws: ``AggregatorError/input(_:)`` naming the key that is missing, mistyped or unknown. Ranges are checked when
     ///   the task is planned.
     package init(path: String) throws(AggregatorError) {
-        var file = try TOMLFile(path: path)
+        try self.init(TOMLFile(path: path))
+    }
+
+    /// The same from memory; errors call the file `task file`.
+    package init(bytes: [UInt8]) throws(AggregatorError) {
+        try self.init(TOMLFile(bytes: bytes, named: "task file"))
+    }
+
+    private init(_ file: TOMLFile) throws(AggregatorError) {
+        var file = file
+        let path = file.path
 
         var task = try file.section("task")
         name = try task.string("name")

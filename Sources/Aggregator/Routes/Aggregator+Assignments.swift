@@ -8,10 +8,8 @@ internal import Synchronization
 
 extension Aggregator {
     /// `POST /v1/assignments`: what the client should do now.
-    func assign(_ request: APIRequest) async throws -> APIResponse {
-        let (caller, message) = try await compute.run {
-            (try self.verify(request), try Sotto_V1_AssignmentRequest(wire: request.body, what: "assignment request"))
-        }
+    func assign(_ request: APIRequest, _ caller: Caller) async throws -> APIResponse {
+        let message = try Sotto_V1_AssignmentRequest(wire: request.body, what: "assignment request")
         let accepted = Set(message.acceptedPlans.map(\.byteArray))
         let refused = Set(message.refusedTasks)
         let now = now()
@@ -132,6 +130,7 @@ extension Aggregator {
 
     private func reply(_ answer: Answer, to client: String) throws -> APIResponse {
         var reply = Sotto_V1_AssignmentReply()
+        reply.keys = keys.statements(now: now())
         switch answer {
         case .assignment(let record, let modelBytes, let receipts):
             var assignment = Sotto_V1_Assignment()
@@ -146,7 +145,7 @@ extension Aggregator {
             assignment.roundPublicKey = Data(record.publicKey)
             assignment.deadlineUnixMilliseconds = record.closesAt ?? record.configuresUntil
             assignment.receipts = UInt64(receipts)
-            reply.assignment = Sotto_V1_Signed(.assignment, body: assignment.wireBytes(), key: keys.signing)
+            reply.assignment = Sotto_V1_Signed(.assignment, body: assignment.wireBytes(), key: signingKey.key)
         case .wait(let milliseconds, let reason, let plans):
             reply.wait.milliseconds = UInt32(clamping: milliseconds)
             reply.wait.reason = reason

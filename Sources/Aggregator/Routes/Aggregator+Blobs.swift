@@ -7,8 +7,7 @@ internal import Store
 
 extension Aggregator {
     /// `GET /v1/blobs/{sha256}`: a plan or a model, or the part of it that the Range header names.
-    func blob(_ name: String, _ request: APIRequest) async throws -> APIResponse {
-        let caller = try await compute.run { try self.verify(request) }
+    func blob(_ name: String, _ request: APIRequest, _ caller: Caller) async throws -> APIResponse {
         try await commits.submit { session, _ in try self.useNonce(caller, session) }
         return try await compute.run { try self.blob(name, request, for: caller.client) }
     }

@@ -18,22 +18,28 @@ extension Aggregator {
         let name = "c-" + Hexadecimal.text(SHA256.hash(key).prefix(10))
         let secretHash = SHA256.hash(message.inviteSecret.byteArray)
         let now = now()
-        let enrolled: String?
+        let enrolled: (client: String, key: ServerKeys.SigningKey)?
         do {
             enrolled = try await commits.submit { session, _ in
-                try session.enrol(client: name, publicKey: key, inviteSecretHash: secretHash, now: now)
+                // The answer is signed by the key that the invite pins, for as long as that is taken.
+                guard let pinned = try session.invite(secretHash: secretHash)?.serverKey else { return nil }
+                let keys = self.keys.accepted(now: now)
+                guard let signer = keys.first(where: { $0.hash == (pinned.isEmpty ? self.keys.publicKeyHash : pinned) })
+                else { throw APIError(403, "enrolment: the invite pins a key that this server has replaced; ask for a new one") }
+                let client = try session.enrol(client: name, publicKey: key, inviteSecretHash: secretHash, now: now)
+                return client.map { ($0, signer) }
             }
         } catch StoreError.conflict {
             throw APIError(403, "enrolment: this key is enrolled with another invite")
         }
         guard let enrolled else {
-            throw APIError(403, "enrolment: the invite is unknown or was used by another device; ask for a new one")
+            throw APIError(403, "enrolment: the invite is unknown, used, expired or revoked; ask for a new one")
         }
         var enrolment = Sotto_V1_Enrolment()
-        enrolment.client = enrolled
+        enrolment.client = enrolled.client
         enrolment.serverName = environment.configuration.name
-        enrolment.serverPublicKey = Data(keys.signing.publicKey.bytes)
-        logger.info("client \(enrolled): enrolled")
-        return .message(Sotto_V1_Signed(.enrolment, body: enrolment.wireBytes(), key: keys.signing).wireBytes())
+        enrolment.serverPublicKey = Data(enrolled.key.key.publicKey.bytes)
+        logger.info("client \(enrolled.client): enrolled")
+        return .message(Sotto_V1_Signed(.enrolment, body: enrolment.wireBytes(), key: enrolled.key.key).wireBytes())
     }
 }

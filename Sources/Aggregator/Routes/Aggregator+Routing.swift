@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FoundationEssentials
 internal import Logging
 internal import Messages
 internal import Rounds
@@ -14,12 +15,13 @@ extension Aggregator {
         do {
             response = try await route(request)
         } catch let error as APIError {
-            response = .refusal(error.status, error.reason, headers: error.headers)
+            noteStranger(request, status: error.status)
+            response = Self.refusal(error, to: request.headers)
         } catch let error as WireError {
             response = .refusal(400, error.description)
         } catch {
-            logger.error("\(request.method) \(request.target): \(error)")
-            response = .refusal(503, "server: cannot serve this now; try again later")
+            logger.error("\(request.method) \(request.path): \(error)")
+            response = .refusal(503, "server: cannot serve this now; try again later", headers: [("retry-after", "5")])
         }
         traffic.withLock { traffic in
             traffic.requests += 1
@@ -28,64 +30,54 @@ extension Aggregator {
             if response.status >= 400 { traffic.refusals += 1 }
         }
         if response.status >= 400 {
-            logger.debug("\(request.method) \(request.target): refused with \(response.status)")
+            let place = request.address.map { " from \($0)" } ?? ""
+            logger.debug("\(request.method) \(request.path)\(place): refused with \(response.status)")
         }
         return response
     }
 
     private func route(_ request: APIRequest) async throws -> APIResponse {
-        let path = request.target.prefix { $0 != "?" }
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
-        switch (request.method, parts.first, parts.count) {
-        case ("GET", "healthz", 1):
-            return APIResponse(status: 200, contentType: "text/plain", body: Array("ok\n".utf8))
-        case (let method, "v1", 2...):
-            return try await routeVersion1(method, Array(parts.dropFirst()), request)
-        default:
-            throw APIError(404, "\(path): no such path; machines use /v1/...")
+        let (route, parameters) = try Self.route(method: request.method, target: request.target)
+        var caller: Caller?
+        var bearer: Operator?
+        switch route.access {
+        case .anyone, .invited:
+            break
+        case .client:
+            let verified = try await compute.run { try self.verify(request) }
+            if request.address != nil, let wait = limits.clients.take(verified.client, now: limits.now) {
+                throw RequestLimits.refusal("client", wait)
+            }
+            caller = verified
+        case .view, .operate:
+            bearer = try await compute.run { try self.authorise(request, route.access) }
         }
+        return try await route.answer(
+            self,
+            RoutedRequest(request: request, parameters: parameters, caller: caller, bearer: bearer)
+        )
     }
 
-    private func routeVersion1(_ method: String, _ parts: [String], _ request: APIRequest) async throws -> APIResponse {
-        switch (method, parts[0], parts.count) {
-        case ("POST", "enrolments", 1):
-            return try await enrol(request)
-        case ("POST", "assignments", 1):
-            return try await assign(request)
-        case ("GET", "blobs", 2):
-            return try await blob(parts[1], request)
-        case ("GET", "tasks", 1):
-            return try await publicReports()
-        case ("GET", "tasks", 2):
-            return try await publicReport(on: parts[1])
-        case ("PUT", "tasks", 7) where Self.isUpdate(parts):
-            return try await accept(request, Self.identifier(parts))
-        case ("GET", "tasks", 7) where Self.isUpdate(parts):
-            return try await progress(request, Self.identifier(parts))
-        case (_, "enrolments", 1), (_, "assignments", 1), (_, "blobs", 2), (_, "tasks", 1...2), (_, "tasks", 7):
-            throw APIError(405, "/v1/\(parts[0]): does not support \(method)")
-        default:
-            throw APIError(404, "/v1/\(parts[0]): no such path")
-        }
-    }
-
-    private static func isUpdate(_ parts: [String]) -> Bool {
-        parts[2] == "rounds" && parts[4] == "attempts" && parts[6] == "update"
-    }
-
-    private static func identifier(_ parts: [String]) throws -> RoundIdentifier {
-        guard let round = Int(parts[3]), let attempt = Int(parts[5]), round >= 1, attempt >= 1 else {
-            throw APIError(404, "update: round and attempt must be whole numbers from 1")
-        }
-        return RoundIdentifier(task: parts[1], round: round, attempt: attempt)
+    /// A refusal as its reader understands it: JSON for who asks for it or bears an operator's token, else protobuf.
+    static func refusal(_ error: APIError, to headers: [String: String]) -> APIResponse {
+        let response = APIResponse.refusal(error.status, error.reason, headers: error.headers)
+        let accepts = headers["accept"]?.contains("application/json") ?? false
+        guard accepts || headers["authorization"] != nil, let message = try? Sotto_V1_Refusal(
+            wire: response.body,
+            limit: 1 << 16,
+            what: "refusal"
+        ), var json = try? APIResponse.json(["reason": message.reason]) else { return response }
+        json.status = error.status
+        json.headers = error.headers
+        return json
     }
 
     /// The most bytes of a body that a request may bring, known before any of them is read; `nil` when that cannot be told
     /// now, and the sender should come back later.
     public func bodyLimit(method: String, target: String) async -> Int? {
-        let parts = target.prefix { $0 != "?" }.split(separator: "/")
-        guard method == "PUT", parts.count == 8, parts.last == "update" else { return WireLimits.smallMessage }
-        let task = String(parts[2])
+        guard method == "PUT", let (_, parameters) = try? Self.route(method: method, target: target),
+            let task = parameters["task"]
+        else { return WireLimits.smallMessage }
         do {
             return try await compute.run {
                 try self.store.read { session in
@@ -95,7 +87,7 @@ extension Aggregator {
                 }
             }
         } catch {
-            logger.error("\(method) \(target): \(error)")
+            logger.error("\(method) \(target.prefix { $0 != "?" }): \(error)")
             return nil
         }
     }

@@ -13,8 +13,11 @@ extension Aggregator {
     /// The same body again is answered with the same receipt, also after the round has ended; another body is a conflict. An
     /// update that comes after its round has closed is discarded, whatever the reason. With a Content-Range the body is one
     /// part of an update; the last one is answered like the whole.
-    func accept(_ request: APIRequest, _ identifier: RoundIdentifier) async throws -> APIResponse {
-        let caller = try await compute.run { try self.verify(request) }
+    func accept(
+        _ request: APIRequest,
+        _ identifier: RoundIdentifier,
+        _ caller: Caller
+    ) async throws -> APIResponse {
         guard !request.contentRange.isEmpty else {
             return try await deliver(request.body, caller, identifier)
         }
@@ -36,8 +39,7 @@ extension Aggregator {
     }
 
     /// `GET` on the same path: how much of an update that comes in parts is here.
-    func progress(_ request: APIRequest, _ identifier: RoundIdentifier) async throws -> APIResponse {
-        let caller = try await compute.run { try self.verify(request) }
+    func progress(_ identifier: RoundIdentifier, _ caller: Caller) async throws -> APIResponse {
         let received = try await commits.submit { session, _ in
             try self.useNonce(caller, session)
             if let update = try session.update(of: caller.client, in: identifier) { return update.bytesUp }
@@ -189,7 +191,7 @@ extension Aggregator {
         message.ledgerIndex = UInt64(update.ledgerIndex)
         message.ledgerHead = Data(update.ledgerHead)
         message.receipts = UInt64(update.receipts)
-        return .message(Sotto_V1_Signed(.receipt, body: message.wireBytes(), key: keys.signing).wireBytes())
+        return .message(Sotto_V1_Signed(.receipt, body: message.wireBytes(), key: signingKey.key).wireBytes())
     }
 
     // MARK: Parts

@@ -11,13 +11,25 @@ public struct APIRequest: Sendable {
     /// Names in lower case.
     public var headers: [String: String]
     public var body: [UInt8]
+    /// Where it came from over the network, for limits by address; `nil` within a process, where there are none.
+    public var address: String?
 
-    public init(method: String, target: String, headers: [String: String] = [:], body: [UInt8] = []) {
+    public init(
+        method: String,
+        target: String,
+        headers: [String: String] = [:],
+        body: [UInt8] = [],
+        address: String? = nil
+    ) {
         self.method = method
         self.target = target
         self.headers = headers
         self.body = body
+        self.address = address
     }
+
+    /// The target without its query, which may hold what should not be in a log.
+    var path: Substring { target.prefix { $0 != "?" } }
 
     var range: String { headers["range"] ?? "" }
     var contentRange: String { headers["content-range"] ?? "" }

@@ -12,8 +12,14 @@ extension Aggregator {
     public func admit(
         method: String,
         target: String,
-        headers: [String: String]
+        headers: [String: String],
+        address: String? = nil
     ) async -> Result<Int, Refusal> {
+        do {
+            try admitAddress(address, method: method, target: target)
+        } catch {
+            return .failure(Refusal(Self.refusal(error, to: headers)))
+        }
         guard let limit = await bodyLimit(method: method, target: target) else {
             return .failure(Refusal(.refusal(503, "server: cannot serve this now; try again later")))
         }
@@ -22,10 +28,34 @@ extension Aggregator {
             _ = try await compute.run { try self.claimedClient(headers) }
             return .success(limit)
         } catch let error as APIError {
-            return .failure(Refusal(.refusal(error.status, error.reason, headers: error.headers)))
+            if let address { _ = limits.strangers.take(address, now: limits.now) }
+            return .failure(Refusal(Self.refusal(error, to: headers)))
         } catch {
             return .failure(Refusal(.refusal(503, "server: cannot serve this now; try again later")))
         }
+    }
+
+    /// Holds back an address from which too much comes that nobody stands behind.
+    private func admitAddress(_ address: String?, method: String, target: String) throws(APIError) {
+        guard let address else { return }
+        let access = (try? Self.route(method: method, target: target))?.route.access
+        let now = limits.now
+        let wait: Int?
+        switch access {
+        // What is signed counts only when the signature turns out to be wrong.
+        case .client, .operate: wait = limits.strangers.look(address, now: now)
+        case .anyone, .invited, .view, nil: wait = limits.strangers.take(address, now: now)
+        }
+        if let wait { throw RequestLimits.refusal("this address", wait) }
+        if access == .invited, let wait = limits.enrolments.take("", now: now) {
+            throw RequestLimits.refusal("enrolments", wait)
+        }
+    }
+
+    /// Counts a request that turned out to be nobody's.
+    func noteStranger(_ request: APIRequest, status: Int) {
+        guard let address = request.address, status == 401 || status == 403 else { return }
+        _ = limits.strangers.take(address, now: limits.now)
     }
 
     /// An answer in place of a body.
@@ -83,17 +113,23 @@ extension Aggregator {
     /// ``useNonce(_:_:)``, in the transaction in which something is done for it.
     func verify(_ request: APIRequest) throws -> Caller {
         let claim = try claimedClient(request.headers)
-        let signed = RequestSignature(
-            method: request.method,
-            target: request.target,
-            range: request.signedRange,
-            bodyHash: SHA256.hash(request.body),
-            server: publicKeyHash,
-            client: claim.client,
-            time: claim.time,
-            nonce: claim.nonce
-        )
-        guard try Ed25519PublicKey(bytes: claim.key).verifies(signature: claim.signature, of: signed.signedBytes) else {
+        let bodyHash = SHA256.hash(request.body)
+        let key = try Ed25519PublicKey(bytes: claim.key)
+        // It names this server by any of the keys that are taken.
+        let isSigned = keys.accepted(now: now()).contains { serverKey in
+            let signed = RequestSignature(
+                method: request.method,
+                target: request.target,
+                range: request.signedRange,
+                bodyHash: bodyHash,
+                server: serverKey.hash,
+                client: claim.client,
+                time: claim.time,
+                nonce: claim.nonce
+            )
+            return key.verifies(signature: claim.signature, of: signed.signedBytes)
+        }
+        guard isSigned else {
             throw APIError(401, "request: its signature is not that of client \(claim.client)")
         }
         // A nonce is remembered for as long as its time could still be accepted.

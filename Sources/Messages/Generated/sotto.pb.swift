@@ -363,6 +363,9 @@ package nonisolated struct Sotto_V1_AssignmentReply: Sendable {
     set {answer = .finished(newValue)}
   }
 
+  /// `Signed` of kind "key", each by a key that the ones before it vouch for: which keys sign the server's word, and when.
+  package var keys: [Sotto_V1_Signed] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Answer: Equatable, Sendable {
@@ -402,6 +405,24 @@ package nonisolated struct Sotto_V1_AssignmentReply: Sendable {
 
     package init() {}
   }
+
+  package init() {}
+}
+
+/// The server's word on one of its keys. About a key that a client knows it can only bring the end nearer.
+package nonisolated struct Sotto_V1_KeyStatement: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var publicKey: Data = Data()
+
+  /// Milliseconds since 1970: from when the key signs, and from when nothing that it signed is taken; 0 for no end.
+  package var notBefore: UInt64 = 0
+
+  package var notAfter: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 }
@@ -500,6 +521,9 @@ package nonisolated struct Sotto_V1_ClientIdentity: Sendable {
   package var serverPublicKey: Data = Data()
 
   package var serverName: String = String()
+
+  /// The keys that the server's signed statements named since, beside what is known of the first one.
+  package var serverKeys: [Sotto_V1_KeyStatement] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1197,7 +1221,7 @@ nonisolated extension Sotto_V1_AssignmentRequest: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Sotto_V1_AssignmentReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AssignmentReply"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}assignment\0\u{1}wait\0\u{1}finished\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}assignment\0\u{1}wait\0\u{1}finished\0\u{1}keys\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1244,6 +1268,7 @@ nonisolated extension Sotto_V1_AssignmentReply: SwiftProtobuf.Message, SwiftProt
           self.answer = .finished(v)
         }
       }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
       default: break
       }
     }
@@ -1269,11 +1294,15 @@ nonisolated extension Sotto_V1_AssignmentReply: SwiftProtobuf.Message, SwiftProt
     }()
     case nil: break
     }
+    if !self.keys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Sotto_V1_AssignmentReply, rhs: Sotto_V1_AssignmentReply) -> Bool {
     if lhs.answer != rhs.answer {return false}
+    if lhs.keys != rhs.keys {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1344,6 +1373,46 @@ nonisolated extension Sotto_V1_AssignmentReply.Finished: SwiftProtobuf.Message, 
 
   package static func ==(lhs: Sotto_V1_AssignmentReply.Finished, rhs: Sotto_V1_AssignmentReply.Finished) -> Bool {
     if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Sotto_V1_KeyStatement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".KeyStatement"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}public_key\0\u{3}not_before\0\u{3}not_after\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.publicKey) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.notBefore) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.notAfter) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.publicKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.publicKey, fieldNumber: 1)
+    }
+    if self.notBefore != 0 {
+      try visitor.visitSingularUInt64Field(value: self.notBefore, fieldNumber: 2)
+    }
+    if self.notAfter != 0 {
+      try visitor.visitSingularUInt64Field(value: self.notAfter, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Sotto_V1_KeyStatement, rhs: Sotto_V1_KeyStatement) -> Bool {
+    if lhs.publicKey != rhs.publicKey {return false}
+    if lhs.notBefore != rhs.notBefore {return false}
+    if lhs.notAfter != rhs.notAfter {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1546,7 +1615,7 @@ nonisolated extension Sotto_V1_Refusal: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension Sotto_V1_ClientIdentity: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ClientIdentity"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}signing_seed\0\u{1}client\0\u{3}server_public_key\0\u{3}server_name\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}signing_seed\0\u{1}client\0\u{3}server_public_key\0\u{3}server_name\0\u{3}server_keys\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1558,6 +1627,7 @@ nonisolated extension Sotto_V1_ClientIdentity: SwiftProtobuf.Message, SwiftProto
       case 2: try { try decoder.decodeSingularStringField(value: &self.client) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.serverPublicKey) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.serverName) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.serverKeys) }()
       default: break
       }
     }
@@ -1576,6 +1646,9 @@ nonisolated extension Sotto_V1_ClientIdentity: SwiftProtobuf.Message, SwiftProto
     if !self.serverName.isEmpty {
       try visitor.visitSingularStringField(value: self.serverName, fieldNumber: 4)
     }
+    if !self.serverKeys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.serverKeys, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1584,6 +1657,7 @@ nonisolated extension Sotto_V1_ClientIdentity: SwiftProtobuf.Message, SwiftProto
     if lhs.client != rhs.client {return false}
     if lhs.serverPublicKey != rhs.serverPublicKey {return false}
     if lhs.serverName != rhs.serverName {return false}
+    if lhs.serverKeys != rhs.serverKeys {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -2,7 +2,7 @@
 
 package import Cryptography
 internal import FoundationEssentials
-internal import Messages
+package import Messages
 
 /// Who this device is to its server. The seed of its signing key is erased with this value.
 package struct Identity: ~Copyable {
@@ -12,6 +12,8 @@ package struct Identity: ~Copyable {
     package var client = ""
     package var serverPublicKey: [UInt8] = []
     package var serverName = ""
+    /// The keys that the server's signed statements named since, beside what is known of the first one.
+    package var serverKeys: [Sotto_V1_KeyStatement] = []
 
     /// A new key, for a device that will enrol.
     package init() {
@@ -30,6 +32,7 @@ package struct Identity: ~Copyable {
         client = message.client
         serverPublicKey = message.serverPublicKey.byteArray
         serverName = message.serverName
+        serverKeys = message.serverKeys
     }
 
     /// The stored form; the caller erases it.
@@ -41,6 +44,7 @@ package struct Identity: ~Copyable {
         message.client = client
         message.serverPublicKey = Data(serverPublicKey)
         message.serverName = serverName
+        message.serverKeys = serverKeys
         let bytes = message.wireBytes()
         message.signingSeed.resetBytes(in: 0..<message.signingSeed.count)
         return bytes

@@ -12,10 +12,12 @@ package final class CurlTransport: Transport {
 
     /// - Parameters:
     ///   - address: the server.
+    ///   - certificate: a PEM file, the only certificates that are trusted; `nil` for those of the system.
     ///   - timeoutSeconds: limit of a whole exchange.
     ///   - question: an exchange ends early, as if the connection had failed, when it is answered with yes.
     package init(
         address: ServerAddress,
+        certificate: String? = nil,
         timeoutSeconds: Int = 120,
         question: StopQuestion = StopQuestion()
     ) throws(TransportError) {
@@ -46,6 +48,10 @@ package final class CurlTransport: Transport {
                 Unmanaged.passUnretained(question).toOpaque()
             )
         )
+        if let certificate {
+            unsafe check(sotto_curl_set_string(handle.pointer, CURLOPT_CAINFO, certificate))
+            unsafe check(sotto_curl_set_string(handle.pointer, CURLOPT_CAPATH, nil))
+        }
     }
 
     package func send(_ request: TransportRequest) throws(TransportError) -> TransportReply {

@@ -22,8 +22,8 @@ package enum CallError: Error {
 package struct ServerConnection: ~Copyable {
     private var transport: any Transport
     private let key: Ed25519PrivateKey
-    /// The server's key, pinned by the invite.
-    let serverKey: Ed25519PublicKey
+    /// The server's keys: the one that the invite pinned, and those that followed.
+    private(set) var serverKeys: PinnedKeys
     let client: String
     private let clock: @Sendable () -> UInt64
     private(set) var bytesUp = 0
@@ -32,15 +32,25 @@ package struct ServerConnection: ~Copyable {
     package init(
         transport: any Transport,
         key: consuming Ed25519PrivateKey,
-        serverKey: Ed25519PublicKey,
+        serverKeys: PinnedKeys,
         client: String,
         clock: @escaping @Sendable () -> UInt64
     ) {
         self.transport = transport
         self.key = key
-        self.serverKey = serverKey
+        self.serverKeys = serverKeys
         self.client = client
         self.clock = clock
+    }
+
+    /// Takes up what the server says of its keys.
+    ///
+    /// - Returns: whether anything is new.
+    mutating func learn(_ statements: [Sotto_V1_Signed]) -> Bool { serverKeys.learn(statements, now: clock()) }
+
+    /// The body of an assignment that the server has signed.
+    func verified(assignment signed: Sotto_V1_Signed) throws(WireError) -> [UInt8] {
+        try serverKeys.verified(signed, .assignment, now: clock())
     }
 
     /// What the server has for this client.
@@ -126,10 +136,10 @@ package struct ServerConnection: ~Copyable {
         of body: [UInt8],
         round: RoundIdentifier
     ) throws(CallError) -> Sotto_V1_Receipt {
-        let serverKey = serverKey
+        let (serverKeys, now) = (serverKeys, clock())
         let receipt = try understood { () throws(WireError) in
             let signed = try Sotto_V1_Signed(wire: reply, what: "receipt")
-            return try Sotto_V1_Receipt(wire: signed.verified(.receipt, by: serverKey), what: "receipt")
+            return try Sotto_V1_Receipt(wire: serverKeys.verified(signed, .receipt, now: now), what: "receipt")
         }
         guard
             receipt.client == client, receipt.task == round.task, receipt.round == UInt32(round.round),
@@ -172,14 +182,15 @@ package struct ServerConnection: ~Copyable {
         contentRange: String = "",
         limit: Int
     ) throws(CallError) -> TransportReply {
+        let now = clock()
         let signature = RequestSignature(
             method: method,
             target: target,
             range: range.isEmpty ? contentRange : range,
             bodyHash: SHA256.hash(body),
-            server: SHA256.hash(serverKey.bytes),
+            server: SHA256.hash(serverKeys.current(now: now).bytes),
             client: client,
-            time: clock(),
+            time: now,
             nonce: SystemRandom.bytes(16)
         )
         var request = TransportRequest(method: method, target: target, replyLimit: max(limit, WireLimits.smallMessage))

@@ -32,7 +32,8 @@ package enum StoreSchema {
             created_at BIGINT NOT NULL DEFAULT 0,
             expires_at BIGINT,
             revoked_at BIGINT,
-            note {text} NOT NULL DEFAULT ''
+            note {text} NOT NULL DEFAULT '',
+            server_key {bytes}
         )
         """,
         """
@@ -168,6 +169,37 @@ package enum StoreSchema {
             owner {text} NOT NULL,
             token {bytes} NOT NULL,
             expires_at BIGINT NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE operator_tokens (
+            id {text} PRIMARY KEY,
+            name {text} NOT NULL UNIQUE,
+            role {text} NOT NULL CHECK (role IN ('view', 'operate')),
+            secret_hash {bytes} NOT NULL,
+            created_at BIGINT NOT NULL,
+            expires_at BIGINT,
+            revoked_at BIGINT
+        )
+        """,
+        """
+        CREATE TABLE server_keys (
+            public_key {bytes} PRIMARY KEY,
+            sealed_seed {bytes} NOT NULL,
+            not_before BIGINT NOT NULL,
+            previous_until BIGINT NOT NULL,
+            statements {bytes} NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE audit (
+            position BIGINT PRIMARY KEY,
+            time BIGINT NOT NULL,
+            who {text} NOT NULL,
+            act {text} NOT NULL,
+            subject {text} NOT NULL,
+            detail {text} NOT NULL,
+            hash {bytes} NOT NULL
         )
         """,
     ]
