@@ -61,7 +61,9 @@ struct TokenCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("view (see reports) or operate (also change tasks).", valueName: "role"))
         var role: OperatorRole
 
-        @Option(help: ArgumentHelp("For how long it is valid, for example 30d; without it for good.", valueName: "time"))
+        @Option(
+            help: ArgumentHelp("For how long it is valid, for example 30d; without it for good.", valueName: "time")
+        )
         var expires: TimeSpan?
 
         func run() throws {

@@ -25,7 +25,9 @@ extension InviteCommand {
         @Option(help: ArgumentHelp("How many.", valueName: "n"))
         var count: Int = 1
 
-        @Option(help: ArgumentHelp("For how long they can be used, for example 7d; without it for good.", valueName: "time"))
+        @Option(
+            help: ArgumentHelp("For how long they can be used, for example 7d; without it for good.", valueName: "time")
+        )
         var expires: TimeSpan?
 
         @Option(help: ArgumentHelp("What they are for; shown by invite list.", valueName: "text"))

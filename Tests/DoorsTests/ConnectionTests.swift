@@ -112,7 +112,8 @@ struct ConnectionTests {
         let many = (0..<200).map { "x-\($0): 1\r\n" }.joined()
         let long = "x: " + String(repeating: "a", count: 20_000) + "\r\n"
         let path = String(repeating: "a", count: 40_000)
-        for head in ["GET /healthz HTTP/1.1\r\n\(many)\r\n", "GET /healthz HTTP/1.1\r\n\(long)\r\n",
+        for head in [
+            "GET /healthz HTTP/1.1\r\n\(many)\r\n", "GET /healthz HTTP/1.1\r\n\(long)\r\n",
             "GET /\(path) HTTP/1.1\r\nhost: test\r\n\r\n", "\u{1}\u{2}\r\n\r\n",
             "POST /v1/enrolments HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
             "POST /v1/enrolments HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -28,6 +28,8 @@ struct RouteWalkTests {
         let newcomer: Device
         let revoked: Device
         let stranger: Device
+        /// Has an invite.
+        let enrolling: Device
         let operate: String
         let view: String
         let revokedToken: String
@@ -64,6 +66,7 @@ struct RouteWalkTests {
             newcomer: members[1],
             revoked: revoked,
             stranger: Device(unknownTo: place),
+            enrolling: Device(unknownTo: place),
             operate: try place.token("operator", .operate),
             view: try place.token("viewer", .view),
             revokedToken: revokedToken,
@@ -83,7 +86,7 @@ struct RouteWalkTests {
         }
         return [
             "GET /healthz": Case(request: get("/healthz"), honest: [200]),
-            "POST /v1/enrolments": Case(request: cast.stranger.enrolment(secret: cast.invite.secret), honest: [200]),
+            "POST /v1/enrolments": Case(request: cast.enrolling.enrolment(secret: cast.invite.secret), honest: [200]),
             "POST /v1/assignments": Case(request: Device.assignmentRequest(accepting: cast.plan), honest: [200]),
             "GET /v1/blobs/{sha256}": Case(request: get("/v1/blobs/\(hash)"), honest: [200]),
             "PUT \(update)": Case(request: cast.update, honest: [200]),
@@ -143,7 +146,9 @@ struct RouteWalkTests {
             return member.signed(request, lies)
         }
         let honest = member.signed(request)
-        let other = member.signed(APIRequest(method: request.method, target: request.target + "?a=b", body: request.body))
+        let other = member.signed(
+            APIRequest(method: request.method, target: request.target + "?a=b", body: request.body)
+        )
         var result: [(String, APIRequest, Set<Int>)] = [
             ("nobody", request, [401]),
             ("an unknown client", cast.stranger.signed(request), [403]),
@@ -207,14 +212,15 @@ struct RouteWalkTests {
     /// Methods that a path does not have, by anybody.
     private func otherMethods(_ route: Route, _ request: APIRequest, _ cast: Cast) -> [(String, APIRequest, Set<Int>)] {
         let known = Set(Aggregator.routes.filter { $0.path == route.path }.map(\.method))
-        return ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "BREW", ""].filter { !known.contains($0) }.flatMap {
+        var result: [(String, APIRequest, Set<Int>)] = []
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "BREW", ""] where !known.contains(method) {
             var other = request
-            other.method = $0
-            return [
-                ("\($0) by nobody", other, [405] as Set<Int>), ("\($0) by an operator", other.bearing(cast.operate), [405]),
-                ("\($0) by a client", cast.member.signed(other), [405]),
-            ]
+            other.method = method
+            result.append(("\(method) by nobody", other, [405]))
+            result.append(("\(method) by an operator", other.bearing(cast.operate), [405]))
+            result.append(("\(method) by a client", cast.member.signed(other), [405]))
         }
+        return result
     }
 
     @Test("No wrong caller of any route changes anything in the database")
@@ -299,7 +305,8 @@ struct RouteWalkTests {
         let place = cast.place
         let before = try place.dump(nonces: false)
         let garbage: [[UInt8]] = [[], [0xFF], Array(repeating: 0x0A, count: 16_384), Array("[task]\nname = 3\n".utf8)]
-        for route in Aggregator.routes where route.method != "GET" && !route.path.hasSuffix("/start")
+        for route in Aggregator.routes
+        where route.method != "GET" && !route.path.hasSuffix("/start")
             && !route.path.hasSuffix("/pause") && !route.path.hasSuffix("/stop")
         {
             for body in garbage {
@@ -315,7 +322,9 @@ struct RouteWalkTests {
                 #expect(try place.dump(nonces: false) == before, "\(route.method) \(path)")
             }
         }
-        for target in ["", "/", "//", "/v1", "/v1/", "/v2/tasks", "v1/tasks", "/v1/tasks//start", "/v1/tasks/none/stop"] {
+        for target in [
+            "", "/", "//", "/v1", "/v1/", "/v2/tasks", "v1/tasks", "/v1/tasks//start", "/v1/tasks/none/stop",
+        ] {
             for method in ["POST", "PUT"] {
                 let response = await place.respond(to: APIRequest(method: method, target: target).bearing(cast.operate))
                 #expect(response.status == 404 || response.status == 405, "\(method) \(target): \(response.status)")

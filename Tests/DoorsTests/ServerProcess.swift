@@ -79,7 +79,7 @@ final class RawConnection {
             let rest = Array(bytes[sent...])
             var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             guard unsafe poll(&event, 1, 30_000) == 1 else { return false }
-            let count = unsafe Glibc.send(descriptor, rest, rest.count, Int32(MSG_NOSIGNAL.rawValue | MSG_DONTWAIT.rawValue))
+            let count = unsafe Glibc.send(descriptor, rest, rest.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             if count < 0, errno == EAGAIN { continue }
             guard count > 0 else { return false }
             sent += count

@@ -37,16 +37,22 @@ struct TLSTests {
             try await status("https://localhost:\(server.port)", trusting: server.folder.file("other.pem"))
         }
         // Plain HTTP to the same port gets nothing.
-        await #expect(throws: TransportError.self) { try await status("http://localhost:\(server.port)", trusting: nil) }
+        await #expect(throws: TransportError.self) {
+            try await status("http://localhost:\(server.port)", trusting: nil)
+        }
         let mode = try FileManager.default.attributesOfItem(
             atPath: server.folder.file("server/development-key.pem")
         )[.posixPermissions]
         #expect(mode as? Int == 0o600)
-        // What is not for this name is not taken.
+        // What is not for this name is not taken, though it is trusted.
+        let original = server.folder.file("original.pem")
+        try FileManager.default.copyItem(atPath: certificate, toPath: original)
         let elsewhere = try SelfSignedCertificate.make(hosts: ["elsewhere.example"], days: 1)
+        try server.folder.put(elsewhere.certificate, in: "elsewhere.pem")
         try replace(elsewhere, certificate: certificate, key: server.folder.file("server/development-key.pem"))
-        try await changed {
-            (try? await status("https://localhost:\(server.port)", trusting: certificate)) == nil
+        try await changed { (try? await status("https://localhost:\(server.port)", trusting: original)) == nil }
+        await #expect(throws: TransportError.self) {
+            try await status("https://localhost:\(server.port)", trusting: server.folder.file("elsewhere.pem"))
         }
         // And files that are replaced are taken up by the server that runs.
         try replace(other, certificate: certificate, key: server.folder.file("server/development-key.pem"))
@@ -86,8 +92,15 @@ struct TLSTests {
             ("good.pem", "other.key", "is not the key"), ("good.pem", "none.key", "cannot be read"),
             ("good.pem", "damaged.pem", "cannot be read"),
         ] {
-            try folder.put(file(folder, "certificate = \"\(folder.file(certificate))\"\nkey = \"\(folder.file(key))\""), in: "s.toml")
-            let ended = try await Executable.run("sotto-server", ["run", "--config", folder.file("s.toml")], in: folder)
+            try folder.put(
+                file(folder, "certificate = \"\(folder.file(certificate))\"\nkey = \"\(folder.file(key))\""),
+                in: "s.toml"
+            )
+            let ended = try await Executable.run(
+                "sotto-server",
+                ["run", "--config", folder.file("s.toml")],
+                in: folder
+            )
             #expect(ended.status == 2, "\(certificate) \(key): \(ended.errors)")
             #expect(ended.complaint?.contains(reason) == true, "\(certificate) \(key): \(ended.errors)")
         }
@@ -96,9 +109,15 @@ struct TLSTests {
             ("tls = \"on\"", "development"), ("tls = \"development\"\nkey = \"a\"", "exclude each other"),
             ("listen = \"0.0.0.0:0\"", "loopback"), ("public-reports = 1", "true or false"),
         ] {
-            let text = lines.contains("listen") ? file(folder, "").replacing("listen = \"127.0.0.1:0\"", with: lines) : file(folder, lines)
+            let text =
+                lines.contains("listen")
+                ? file(folder, "").replacing("listen = \"127.0.0.1:0\"", with: lines) : file(folder, lines)
             try folder.put(text, in: "s.toml")
-            let ended = try await Executable.run("sotto-server", ["run", "--config", folder.file("s.toml")], in: folder)
+            let ended = try await Executable.run(
+                "sotto-server",
+                ["run", "--config", folder.file("s.toml")],
+                in: folder
+            )
             #expect(ended.status == 2 && ended.complaint?.contains(reason) == true, "\(lines): \(ended.errors)")
         }
     }

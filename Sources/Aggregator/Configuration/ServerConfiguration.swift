@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Accounting
+package import Rounds
+package import Store
+internal import TOML
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -8,9 +12,6 @@ internal import Musl
 #else
 internal import Darwin
 #endif
-package import Rounds
-package import Store
-internal import TOML
 
 /// What an operator decides for a whole server, from `server.toml`.
 ///

@@ -62,7 +62,9 @@ extension Administration {
     package static func listInvites(_ configuration: ServerConfiguration) throws(AggregatorError) -> [InviteReport] {
         let store = try openStore(configuration)
         let now = WallClock.milliseconds()
-        return try translating { try store.read { session in try session.invites().map { InviteReport($0, now: now) } } }
+        return try translating {
+            try store.read { session in try session.invites().map { InviteReport($0, now: now) } }
+        }
     }
 
     /// Takes an invite back that nobody has used.
@@ -74,7 +76,8 @@ extension Administration {
         by who: Operator = .commandLine
     ) throws(AggregatorError) {
         let digits = id.lowercased()
-        guard digits.utf8.count >= 4, digits.utf8.count <= 64, digits.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit })
+        guard digits.utf8.count >= 4, digits.utf8.count <= 64,
+            digits.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit })
         else { throw .input("invite: an ID is 4 to 64 hexadecimal digits, as invite list shows them") }
         let store = try openStore(configuration)
         let now = WallClock.milliseconds()
@@ -114,7 +117,9 @@ extension Administration {
         try translating {
             try store.write { session in
                 guard let client = try session.client(name) else {
-                    throw AdministrationRefusal.missing("client \(Wording.shown(name)): does not exist; see client list")
+                    throw AdministrationRefusal.missing(
+                        "client \(Wording.shown(name)): does not exist; see client list"
+                    )
                 }
                 guard try client.revokedAt == nil && session.revokeClient(name, now: now) else {
                     throw AdministrationRefusal.conflict("client \(name): was revoked already")
@@ -137,10 +142,12 @@ extension Administration {
         configuration: ServerConfiguration,
         by who: Operator = .commandLine
     ) throws(AggregatorError) -> String {
-        guard (1...64).contains(name.utf8.count), name.utf8.allSatisfy({ byte in
-            let character = Character(Unicode.Scalar(byte))
-            return byte < 128 && (character.isLetter || character.isNumber || "._-".contains(character))
-        }) else { throw .input("token: \(Wording.quoted(name)) must be 1 to 64 of a-z A-Z 0-9 . _ -") }
+        guard (1...64).contains(name.utf8.count),
+            name.utf8.allSatisfy({ byte in
+                let character = Character(Unicode.Scalar(byte))
+                return byte < 128 && (character.isLetter || character.isNumber || "._-".contains(character))
+            })
+        else { throw .input("token: \(Wording.quoted(name)) must be 1 to 64 of a-z A-Z 0-9 . _ -") }
         let store = try openStore(configuration)
         let now = WallClock.milliseconds()
         let token = BearerToken()

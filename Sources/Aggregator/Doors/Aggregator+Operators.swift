@@ -25,7 +25,9 @@ extension Aggregator {
         let isRight = constantTimeEqual(shown.secretHash, token?.secretHash ?? [UInt8](repeating: 0, count: 32))
         guard let token, isRight else { throw challenge("token: is not known here") }
         guard token.revokedAt == nil else { throw challenge("token \(token.name): was revoked") }
-        if let end = token.expiresAt, end <= now() { throw challenge("token \(token.name): has expired; ask for a new one") }
+        if let end = token.expiresAt, end <= now() {
+            throw challenge("token \(token.name): has expired; ask for a new one")
+        }
         guard token.role.includes(access == .operate ? .operate : .view) else {
             throw APIError(403, "token \(token.name): may \(token.role.rawValue) only; this needs the role operate")
         }
@@ -64,7 +66,8 @@ extension Aggregator {
     }
 
     /// `POST /v1/tasks/{task}/start`, `pause`, `stop`.
-    func setStatus(_ change: Administration.StatusChange, of task: String, by who: Operator) async throws -> APIResponse {
+    func setStatus(_ change: Administration.StatusChange, of task: String, by who: Operator) async throws -> APIResponse
+    {
         try await compute.run {
             do {
                 try Administration.setStatus(change, task: task, store: self.store, by: who)

@@ -56,8 +56,10 @@ package struct DoorConfiguration: Sendable {
         case (nil, nil, nil): security = .plain
         case (let certificate?, let key?, nil): security = .files(certificate: certificate, key: key)
         case (nil, nil, "development"): security = .development
-        case (nil, nil, _): throw .input("\(path): [server] tls can only be \"development\"; or name certificate and key")
-        case (_, _, .some): throw .input("\(path): [server] tls = \"development\" and certificate or key exclude each other")
+        case (nil, nil, _):
+            throw .input("\(path): [server] tls can only be \"development\"; or name certificate and key")
+        case (_, _, .some):
+            throw .input("\(path): [server] tls = \"development\" and certificate or key exclude each other")
         default: throw .input("\(path): [server] certificate and key belong together; one of them is missing")
         }
         publicReports = try server.optionalBoolean("public-reports")

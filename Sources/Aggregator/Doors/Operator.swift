@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Cryptography
+internal import Store
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -8,7 +10,6 @@ internal import Musl
 #else
 internal import Darwin
 #endif
-internal import Store
 
 /// Who does something to a server, as the audit log names them.
 public struct Operator: Hashable, Sendable {

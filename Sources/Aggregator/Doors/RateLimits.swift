@@ -40,7 +40,7 @@ package final class RateLimiter: Sendable {
         buckets.withLock { buckets in
             var bucket = buckets[key] ?? Bucket(tokens: burst, at: now)
             bucket.tokens = min(burst, bucket.tokens + max(0, now - bucket.at) * rate)
-            bucket.at = now
+            bucket.at = max(bucket.at, now)
             guard bucket.tokens >= 1 else {
                 buckets[key] = bucket
                 return max(1, Int(((1 - bucket.tokens) / rate).rounded(.up)))

@@ -25,7 +25,12 @@ extension Aggregator {
                 guard let pinned = try session.invite(secretHash: secretHash)?.serverKey else { return nil }
                 let keys = self.keys.accepted(now: now)
                 guard let signer = keys.first(where: { $0.hash == (pinned.isEmpty ? self.keys.publicKeyHash : pinned) })
-                else { throw APIError(403, "enrolment: the invite pins a key that this server has replaced; ask for a new one") }
+                else {
+                    throw APIError(
+                        403,
+                        "enrolment: the invite pins a key that this server has replaced; ask for a new one"
+                    )
+                }
                 let client = try session.enrol(client: name, publicKey: key, inviteSecretHash: secretHash, now: now)
                 return client.map { ($0, signer) }
             }

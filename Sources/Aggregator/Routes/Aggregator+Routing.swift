@@ -58,15 +58,18 @@ extension Aggregator {
         )
     }
 
-    /// A refusal as its reader understands it: JSON for who asks for it or bears an operator's token, else protobuf.
+    /// A refusal as its reader understands it: JSON for who asks for it, or bears or lacks an operator's token, else protobuf.
     static func refusal(_ error: APIError, to headers: [String: String]) -> APIResponse {
         let response = APIResponse.refusal(error.status, error.reason, headers: error.headers)
         let accepts = headers["accept"]?.contains("application/json") ?? false
-        guard accepts || headers["authorization"] != nil, let message = try? Sotto_V1_Refusal(
-            wire: response.body,
-            limit: 1 << 16,
-            what: "refusal"
-        ), var json = try? APIResponse.json(["reason": message.reason]) else { return response }
+        let isOperator = headers["authorization"] != nil || error.headers.contains { $0.name == "www-authenticate" }
+        guard accepts || isOperator,
+            let message = try? Sotto_V1_Refusal(
+                wire: response.body,
+                limit: 1 << 16,
+                what: "refusal"
+            ), var json = try? APIResponse.json(["reason": message.reason])
+        else { return response }
         json.status = error.status
         json.headers = error.headers
         return json

@@ -148,7 +148,11 @@ extension Aggregator {
         }
         guard methods.isEmpty else {
             let allowed = methods.sorted().joined(separator: ", ")
-            throw APIError(405, "\(path): does not support \(method); it does \(allowed)", headers: [("allow", allowed)])
+            throw APIError(
+                405,
+                "\(path): does not support \(method); it does \(allowed)",
+                headers: [("allow", allowed)]
+            )
         }
         throw APIError(404, "\(path): no such path; machines use /v1/...")
     }

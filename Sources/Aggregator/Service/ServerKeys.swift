@@ -2,6 +2,10 @@
 
 package import Cryptography
 internal import Files
+internal import Messages
+package import Store
+internal import Synchronization
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -9,9 +13,6 @@ internal import Musl
 #else
 internal import Darwin
 #endif
-internal import Messages
-package import Store
-internal import Synchronization
 
 /// The servers' long-lived secrets: the keys that sign their word, and those under which the store keeps what must outlive
 /// the process (round keys, partial sums, later signing keys).

@@ -28,7 +28,10 @@ package struct PinnedKeys: Sendable {
     ///   - statements: what is kept of it and of those that followed.
     /// - Throws: ``CryptographyError`` when the first key has not 32 bytes.
     package init(publicKey: [UInt8], statements: [Sotto_V1_KeyStatement] = []) throws(CryptographyError) {
-        keys = [Known(key: try Ed25519PublicKey(bytes: publicKey), notBefore: 0, notAfter: 0)]
+        let stored = statements.first { $0.publicKey.byteArray == publicKey }
+        keys = [
+            Known(key: try Ed25519PublicKey(bytes: publicKey), notBefore: stored?.notBefore ?? 0, notAfter: 0)
+        ]
         for statement in statements.prefix(Self.most) { add(statement) }
     }
 
@@ -55,7 +58,11 @@ package struct PinnedKeys: Sendable {
     /// The body of a message that one of the keys has signed.
     ///
     /// - Throws: ``WireError`` when none has.
-    package func verified(_ signed: Sotto_V1_Signed, _ kind: Sotto_V1_Signed.Kind, now: UInt64) throws(WireError) -> [UInt8] {
+    package func verified(
+        _ signed: Sotto_V1_Signed,
+        _ kind: Sotto_V1_Signed.Kind,
+        now: UInt64
+    ) throws(WireError) -> [UInt8] {
         for known in keys.reversed() where known.isTaken(now) {
             if let body = try? signed.verified(kind, by: known.key) { return body }
         }
