@@ -190,6 +190,12 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("For how long the key before it is taken after that.", valueName: "time"))
         var grace = TimeSpan(days: 7)
 
+        func validate() throws {
+            guard after.milliseconds >= 10_000 else {
+                throw ValidationError("--after must be at least 10s, in which every running server learns of the key")
+            }
+        }
+
         func run() throws {
             print(
                 try Administration.rotateKey(

@@ -80,6 +80,17 @@ struct KeyRotationTests {
         #expect(refused.status == 403 && refused.reason?.contains("replaced") == true)
     }
 
+    @Test("An invite that pins a key of this moment enrols, though the server has not looked for keys since")
+    func fresh() async throws {
+        let place = try await Place(tasks: [])
+        _ = try Administration.rotateKey(after: 0, grace: 60_000, configuration: place.configuration)
+        let invite = try InviteToken(Administration.invite(place.configuration))
+        #expect(invite.serverKeyHash != place.aggregator.publicKeyHash)
+        let response = await place.respond(to: Device(unknownTo: place).enrolment(secret: invite.secret))
+        #expect(response.status == 200)
+        #expect(invite.serverKeyHash == place.aggregator.publicKeyHash)
+    }
+
     @Test("A client takes no key from a statement that none of its keys has signed, nor a longer life of one it knows")
     func forged() throws {
         let own = Ed25519PrivateKey()

@@ -23,6 +23,8 @@ extension Aggregator {
             enrolled = try await commits.submit { session, _ in
                 // The answer is signed by the key that the invite pins, for as long as that is taken.
                 guard let pinned = try session.invite(secretHash: secretHash)?.serverKey else { return nil }
+                // It may pin one that was made a moment ago.
+                try self.keys.refresh(session)
                 let keys = self.keys.accepted(now: now)
                 guard let signer = keys.first(where: { $0.hash == (pinned.isEmpty ? self.keys.publicKeyHash : pinned) })
                 else {
