@@ -50,6 +50,7 @@ let package = Package(
         .executable(name: "sotto", targets: ["sotto"]),
         .executable(name: "sotto-client", targets: ["sotto-client"]),
         .executable(name: "sotto-server", targets: ["sotto-server"]),
+        // What tests put before a process by LD_PRELOAD; nothing links it.
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Accounting
+internal import Cryptography
 internal import Datasets
+internal import Files
 public import Logging
 internal import Messages
 internal import Rounds

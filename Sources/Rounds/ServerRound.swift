@@ -150,6 +150,17 @@ package struct ServerRound: Hashable, Sendable {
         return .wait(until: closesAt)
     }
 
+    /// Takes back deadlines that are farther away than any can be, because the clock was put back since they were set:
+    /// members who stay silent would keep the round open for as long.
+    ///
+    /// - Returns: whether anything changed.
+    package mutating func limitDeadlines(now: UInt64) -> Bool {
+        let before = self
+        configuresUntil = min(configuresUntil, now + UInt64(terms.configurationSeconds) * 1000)
+        closesAt = closesAt.map { min($0, now + UInt64(terms.deadlineSeconds) * 1000) }
+        return self != before
+    }
+
     /// Moves the deadlines by the length of an outage, in which nobody could reach a server.
     package mutating func extend(since outage: UInt64, now: UInt64) {
         let pause = now - min(now, outage)

@@ -88,8 +88,20 @@ extension StoreSession {
     }
 
     /// The clients that wait for rounds of a plan.
-    package func waitingCount(for plan: [UInt8], now: UInt64) throws(StoreError) -> Int {
-        try row("SELECT COUNT(*) FROM waiting WHERE plan_hash = ? AND returns_by >= ?", plan, now)?.int(0) ?? 0
+    ///
+    /// - Parameter latest: who is said to come back after this is not counted.
+    package func waitingCount(
+        for plan: [UInt8],
+        now: UInt64,
+        until latest: UInt64 = .max
+    ) throws(StoreError) -> Int {
+        let row = try row(
+            "SELECT COUNT(*) FROM waiting WHERE plan_hash = ? AND returns_by >= ? AND returns_by <= ?",
+            plan,
+            now,
+            latest
+        )
+        return try row?.int(0) ?? 0
     }
 
     /// The clients that wait for anything.

@@ -185,7 +185,7 @@ struct RequestRuleTests {
         let again = await world.respond(to: ScriptedClient.enrolment(secret: invite.secret, key: first))
         #expect(again.status == 200 && again.body == answer.body)
         for (secret, key, status, reason) in [
-            (invite.secret, second, 403, "used by another device"),
+            (invite.secret, second, 403, "unknown, used, expired or revoked"),
             (SystemRandom.bytes(16), second, 403, "unknown"),
             (unused.secret, first, 403, "another invite"),
             (Array(unused.secret.dropLast()), second, 400, "16 bytes"),

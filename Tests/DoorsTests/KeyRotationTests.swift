@@ -130,8 +130,17 @@ struct KeyRotationTests {
         // What is kept on disk says the same again.
         identity.serverPublicKey = Data(keys.oldest.bytes)
         identity.serverKeys = keys.statements
-        #expect(try PinnedKeys(publicKey: identity.serverPublicKey.byteArray, statements: identity.serverKeys).statements == keys.statements)
-        #expect(throws: WireError.self) { try PinnedKeys(publicKey: identity.serverPublicKey.byteArray, statements: identity.serverKeys).verified(word, .receipt, now: 150) }
+        #expect(
+            try PinnedKeys(publicKey: identity.serverPublicKey.byteArray, statements: identity.serverKeys).statements
+                == keys.statements
+        )
+        #expect(throws: WireError.self) {
+            try PinnedKeys(publicKey: identity.serverPublicKey.byteArray, statements: identity.serverKeys).verified(
+                word,
+                .receipt,
+                now: 150
+            )
+        }
     }
 
     @Test("After a change of the storage key, what is sealed can still be opened, and new seals need the new key")

@@ -106,7 +106,7 @@ struct UploadTests {
         ServerConnection(
             transport: receiver,
             key: try Ed25519PrivateKey(seed: Self.seed),
-            serverKeys: PinnedKeys(publicKey: receiver.key.publicKey.bytes),
+            serverKeys: try PinnedKeys(publicKey: receiver.key.publicKey.bytes),
             client: "c",
             clock: WallClock.milliseconds
         )
@@ -197,7 +197,7 @@ struct UploadTests {
         var connection = ServerConnection(
             transport: Stuck(),
             key: Ed25519PrivateKey(),
-            serverKeys: PinnedKeys(publicKey: Ed25519PrivateKey().publicKey.bytes),
+            serverKeys: try PinnedKeys(publicKey: Ed25519PrivateKey().publicKey.bytes),
             client: "c",
             clock: WallClock.milliseconds
         )

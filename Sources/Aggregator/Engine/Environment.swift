@@ -2,6 +2,7 @@
 
 internal import Cryptography
 internal import Logging
+internal import Rounds
 internal import Store
 
 /// What all parts of one server process share.
@@ -18,6 +19,12 @@ struct Environment: Sendable {
     let worker: String
     /// For how long a lease is taken.
     let leaseMilliseconds: UInt64
+
+    /// Whoever is said to come back later than anybody is told to was noted by a clock that has been put back since, and
+    /// may be gone; a client that is not asks again.
+    func waitingHorizon(_ now: UInt64) -> UInt64 {
+        now + configuration.pace.patience(after: configuration.pace.longestMilliseconds)
+    }
 
     func token() -> [UInt8] { SystemRandom.bytes(16) }
 }

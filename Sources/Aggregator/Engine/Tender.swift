@@ -146,7 +146,11 @@ actor Tender {
         let (task, record, waiting) = try store.read { session in
             let task = try session.task(name)
             let record = try session.openRound(of: name)
-            let waiting = try record == nil ? task.map { try session.waitingCount(for: $0.planHash, now: now()) } : nil
+            let waiting =
+                try record == nil
+                ? task.map {
+                    try session.waitingCount(for: $0.planHash, now: now(), until: environment.waitingHorizon(now()))
+                } : nil
             return (task, record, waiting ?? 0)
         }
         guard let task else { return }
@@ -156,7 +160,17 @@ actor Tender {
             return try select(task, runtime, waiting: waiting, lease)
         }
         selections[name] = nil
-        let round = ServerRound(record, terms: runtime.plan.rounds)
+        var round = ServerRound(record, terms: runtime.plan.rounds)
+        if record.state == .open, round.limitDeadlines(now: now()) {
+            try store.write { session in
+                try session.confirm(lease)
+                try session.setTimes(
+                    of: record.identifier,
+                    configuresUntil: round.configuresUntil,
+                    closesAt: round.closesAt
+                )
+            }
+        }
         switch round.next(now: now()) {
         case .wait:
             // Nobody was told of this round, and nobody will be.

@@ -138,6 +138,10 @@ extension Aggregator {
     ///
     /// - Throws: ``APIError`` 404 for an unknown path, 405 for a known one with another method.
     static func route(method: String, target: String) throws -> (route: Route, parameters: [String: String]) {
+        // Names of tasks and files have no others, and a database may not be able to look for them.
+        guard target.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw APIError(400, "path: has characters that must be percent-encoded")
+        }
         let path = target.prefix { $0 != "?" }
         let parts = path.hasPrefix("/") ? Route.split(path) : []
         var methods: Set<String> = []

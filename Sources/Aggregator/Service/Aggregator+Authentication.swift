@@ -84,7 +84,7 @@ extension Aggregator {
             let time = headers[RequestSignature.timeHeader].flatMap({ UInt64($0) }),
             let nonce = headers[RequestSignature.nonceHeader].flatMap({ Hexadecimal.bytes($0) }),
             let signature = headers[RequestSignature.signatureHeader].flatMap({ Hexadecimal.bytes($0) }),
-            nonce.count == 16, client.utf8.count <= 64
+            nonce.count == 16, client.utf8.count <= 64, client.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { throw APIError(401, "request: lacks a valid client, time, nonce or signature header") }
         let now = now()
         let window = RequestSignature.windowMilliseconds

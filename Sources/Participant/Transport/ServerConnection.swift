@@ -171,6 +171,9 @@ package struct ServerConnection: ~Copyable {
 
     /// One signed exchange.
     ///
+    /// A request whose time has become stale, because the device slept or its clock was set between signing and sending,
+    /// is signed once more; a clock that is really wrong is refused again.
+    ///
     /// - Parameters:
     ///   - range: what is asked for, or empty.
     ///   - contentRange: which part of the whole `body` is, or empty.
@@ -180,6 +183,22 @@ package struct ServerConnection: ~Copyable {
         body: [UInt8] = [],
         range: String = "",
         contentRange: String = "",
+        limit: Int
+    ) throws(CallError) -> TransportReply {
+        do {
+            return try signedExchange(method, target, body, range: range, contentRange: contentRange, limit: limit)
+        } catch {
+            guard case .refused(401, _) = error else { throw error }
+            return try signedExchange(method, target, body, range: range, contentRange: contentRange, limit: limit)
+        }
+    }
+
+    private mutating func signedExchange(
+        _ method: String,
+        _ target: String,
+        _ body: [UInt8],
+        range: String,
+        contentRange: String,
         limit: Int
     ) throws(CallError) -> TransportReply {
         let now = clock()

@@ -99,6 +99,11 @@ package final class SQLiteDriver: StoreDriver {
         if error.resultCode == .SQLITE_CONSTRAINT {
             return .conflict("\(path): another process has changed the same round or name; look again and retry")
         }
+        if error.resultCode == .SQLITE_IOERR {
+            return .database(
+                "\(path): disk I/O error (SQLite code \(error.extendedResultCode.rawValue)); its disk is full or fails"
+            )
+        }
         return .database(
             "\(path): \(error.message ?? "database error") (SQLite code \(error.resultCode.rawValue))"
         )

@@ -171,6 +171,9 @@ final class ScriptedClient: Sendable {
 extension APIResponse {
     /// The one line of a refusal, or `nil` where the body is none.
     var reason: String? {
+        if contentType == "application/json" {
+            return try? JSONDecoder().decode([String: String].self, from: Data(body))["reason"]
+        }
         guard let refusal = try? Sotto_V1_Refusal(wire: body, limit: 1 << 20, what: "refusal") else { return nil }
         return refusal.reason.isEmpty ? nil : refusal.reason
     }

@@ -12,6 +12,11 @@ final class TestClock: Sendable {
         milliseconds.add(amount, ordering: .sequentiallyConsistent)
     }
 
+    /// Somebody sets it back.
+    func goBack(seconds amount: UInt64) {
+        milliseconds.subtract(amount * 1000, ordering: .sequentiallyConsistent)
+    }
+
     func advance(seconds amount: UInt64) {
         advance(milliseconds: amount * 1000)
     }
