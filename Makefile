@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 BIN := .build/release
 
-.PHONY: demo test test-long bench client format lint schema setup build clean
+.PHONY: demo test test-long bench load client format lint schema setup build clean
 
 demo: build
 	@Tools/demo.sh
@@ -21,6 +21,12 @@ test-long: build
 bench: setup
 	swift build -c release --product sotto
 	@Tools/bench.sh
+
+# How many uploads and waiting clients one server takes on this machine; see docs/load.md.
+load: setup
+	swift build -c release --product sotto-load
+	swift build -c release --product sotto-server
+	@Tools/load.sh
 
 # The shippable client: the Swift runtime inside, C libraries as on the device. Nothing looks its symbols up by name, so they
 # are not exported, and functions of equal code are kept once.

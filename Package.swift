@@ -15,8 +15,8 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
-func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: settings)
+func room(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: settings)
 }
 
 func tool(_ name: String, path: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -38,8 +38,11 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 let package = Package(
@@ -138,6 +141,15 @@ let package = Package(
 
         .target(name: "CAllocations", path: "Tests/CAllocations"),
         .target(name: "TestKit", dependencies: ["Randomness"], path: "Tests/TestKit", swiftSettings: settings),
+        room("WireKit", path: "Tests/WireKit", ["Cryptography", "Messages", "Rounds", "Updates"]),
+        tool(
+            "sotto-load",
+            path: "Tests/Load",
+            [
+                "CommandLineKit", "Cryptography", "Messages", "Rounds", "Updates", "WireKit", arguments, nio, nioHTTP1,
+                nioPosix, nioSSL, nioTLS,
+            ]
+        ),
         suite("Kernels"),
         suite("Cryptography"),
         suite("Files", ["Cryptography"]),
