@@ -29,10 +29,11 @@ load: setup
 	@Tools/load.sh
 
 # The shippable client: the Swift runtime inside, C libraries as on the device. Nothing looks its symbols up by name, so they
-# are not exported, and functions of equal code are kept once.
+# are not exported, and functions of equal code are kept once. Swift code is optimised for size; the kernels are C and stay as
+# fast as they are.
 client: setup
 	swift build -c release --product sotto-client --static-swift-stdlib --scratch-path .build/static \
-	  -Xlinker -s -Xlinker --no-export-dynamic -Xlinker --icf=safe
+	  -Xswiftc -Osize -Xlinker -s -Xlinker --no-export-dynamic -Xlinker --icf=safe
 	@ls -lh .build/static/release/sotto-client
 
 format:

@@ -56,6 +56,36 @@ struct RequestRuleTests {
         #expect([409, 410].contains(stranger.status))
     }
 
+    @Test("What a newer client adds to its messages is let through and changes nothing")
+    func unknownFields() async throws {
+        let world = try await World()
+        // A field 1000 with a number, and a field 1001 with four bytes (protobuf's wire format).
+        let more: [UInt8] = [0xC0, 0x3E, 7, 0xCA, 0x3E, 4, 1, 2, 3, 4]
+        var enrolment = ScriptedClient.enrolment(
+            secret: try InviteToken(world.invite()).secret,
+            key: Ed25519PrivateKey().publicKey.bytes
+        )
+        enrolment.body += more
+        #expect(await world.respond(to: enrolment).status == 200)
+
+        var clients: [ScriptedClient] = []
+        for _ in 0..<4 { clients.append(try await ScriptedClient(enrolledIn: world)) }
+        let plan = try world.task().planHash
+        for client in clients {
+            let asked = client.assignmentRequest(accepting: [plan])
+            let request = client.request(asked.method, asked.target, body: asked.body + more)
+            #expect(await world.respond(to: request).status == 200)
+        }
+        for client in clients {
+            guard let assignment = try await client.assignment() else { continue }
+            let body = try client.body(assignment) + more
+            let first = await client.put(body, assignment)
+            #expect(first.status == 200)
+            #expect(await client.put(body, assignment).body == first.body)
+        }
+        #expect(try world.task().round == 1)
+    }
+
     @Test("Rounds that are over, not yet open or of nobody; clients outside the cohort")
     func rounds() async throws {
         let world = try await World()
