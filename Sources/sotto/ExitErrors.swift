@@ -52,7 +52,7 @@ extension SafetensorsError: ExitError {
 }
 
 extension FileError: ExitError {
-    var exitStatus: ExitStatus { .badInput }
+    var exitStatus: ExitStatus { isOfMachine ? .failure : .badInput }
 }
 
 extension StudyError: ExitError {

@@ -113,6 +113,7 @@ struct RecordLogTests {
         var log = try RecordLog("/dev/full")
         let error = #expect(throws: FileError.self) { try log.append([1]) }
         #expect(error?.description == "/dev/full: cannot write: No space left on device")
+        #expect(error?.isOfMachine == true)
     }
 
     @Test("An append that fails in the middle leaves no trace, and the log goes on")
@@ -139,6 +140,7 @@ struct RecordLogTests {
             let error = #expect(throws: FileError.self) { _ = try RecordLog(path) }
             #expect(error?.path == path)
             #expect(error?.description.contains("\n") == false)
+            #expect(error?.isOfMachine == false)
         }
     }
 }

@@ -178,7 +178,7 @@ package struct StateFolder: ~Copyable {
         do {
             return try body()
         } catch {
-            throw .input("\(error)")
+            throw error.isOfMachine ? .failure("\(error)") : .input("\(error)")
         }
     }
 }
