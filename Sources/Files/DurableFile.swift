@@ -55,17 +55,12 @@ package enum DurableFile {
     ///
     /// - Returns: whether the file is this one.
     package static func create(_ bytes: [UInt8], at path: String) throws(FileError) -> Bool {
-        let temporary = "\(path).\(getpid())"
-        try remove(temporary)
-        defer { try? remove(temporary) }
-        let file = try FileHandle(temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        try file.write(bytes)
-        try file.sync()
-        guard unsafe link(temporary, path) == 0 else {
-            if errno == EEXIST { return false }
-            throw .system(path, "make the file")
-        }
-        try syncFolder(of: path)
+        // By a lock, and not by a link of another name to the file: a crash before that name is removed would leave a second
+        // one, of a key whose owner believes that it is gone when the file is.
+        let folder = try FileHandle(folder(of: path), flags: O_RDONLY | O_DIRECTORY, mode: 0)
+        try folder.waitForLock()
+        guard try !exists(path) else { return false }
+        try write(bytes, to: path)
         return true
     }
 
@@ -94,8 +89,11 @@ package enum DurableFile {
 
     /// Makes the name of a file durable, not only its bytes.
     static func syncFolder(of path: String) throws(FileError) {
+        try FileHandle(folder(of: path), flags: O_RDONLY | O_DIRECTORY, mode: 0).sync()
+    }
+
+    private static func folder(of path: String) -> String {
         let folder = path.lastIndex(of: "/").map { path[..<$0] } ?? "."
-        let handle = try FileHandle(folder.isEmpty ? "/" : String(folder), flags: O_RDONLY | O_DIRECTORY, mode: 0)
-        try handle.sync()
+        return folder.isEmpty ? "/" : String(folder)
     }
 }
