@@ -54,6 +54,7 @@ let package = Package(
         .executable(name: "sotto-client", targets: ["sotto-client"]),
         .executable(name: "sotto-server", targets: ["sotto-server"]),
         // What tests put before a process by LD_PRELOAD; nothing links it.
+        .library(name: "CrashPoints", type: .dynamic, targets: ["CCrashPoints"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -140,6 +141,7 @@ let package = Package(
         ),
 
         .target(name: "CAllocations", path: "Tests/CAllocations"),
+        .target(name: "CCrashPoints", path: "Tests/CCrashPoints"),
         .target(name: "TestKit", dependencies: ["Randomness"], path: "Tests/TestKit", swiftSettings: settings),
         room("WireKit", path: "Tests/WireKit", ["Cryptography", "Messages", "Rounds", "Updates"]),
         tool(
@@ -196,6 +198,14 @@ let package = Package(
                 logging,
             ],
             path: "Tests/DoorsTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CrashTests",
+            dependencies: [
+                "TestKit", "Accounting", "Cryptography", "Messages", "Participant", "Randomness", "Rounds", "Store",
+            ],
+            path: "Tests/CrashTests",
             swiftSettings: settings
         ),
     ],

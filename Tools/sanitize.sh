@@ -4,7 +4,7 @@
 # Runs some suites under a sanitizer: Tools/sanitize.sh thread|address SUITE...
 #
 # Only the targets that the suites need are built, from a copy in .build-thread or .build-address: the whole package takes
-# long that way, and the compiler does not get through every test of it.
+# long that way, and the compiler does not get through every test of it (docs/testing.md).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
