@@ -203,7 +203,9 @@ let package = Package(
         .testTarget(
             name: "CrashTests",
             dependencies: [
-                "TestKit", "Accounting", "Cryptography", "Messages", "Participant", "Randomness", "Rounds", "Store",
+                "TestKit", "Accounting", "Aggregator", "Cryptography", "Messages", "Participant", "Randomness",
+                "Rounds",
+                "Store", "Updates", grdb, logging,
             ],
             path: "Tests/CrashTests",
             swiftSettings: settings

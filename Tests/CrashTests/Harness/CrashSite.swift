@@ -16,6 +16,8 @@ final class CrashSite: Sendable {
     let port: Int
     private let deadlineSeconds: Int
     private let invites: [String]
+    /// The task before its first round.
+    let start: Replay.Start
 
     /// Sets everything up; the task is started, no process runs.
     init(rounds: Int, deadlineSeconds: Int = 1, on database: DatabaseUnderTest = .sqlite) async throws {
@@ -24,29 +26,31 @@ final class CrashSite: Sendable {
         self.database = database
         self.rounds = rounds
         port = try Self.freePort()
-        try folder.put(Self.serverFile(state: folder.file("server")), in: "server.toml")
+        try folder.put(Self.serverFile(state: folder.file("server"), database.setting), in: "server.toml")
         self.deadlineSeconds = deadlineSeconds
         try folder.put(
             Self.taskFile(name: Self.task, rounds: rounds, deadlineSeconds: deadlineSeconds),
             in: "task.toml"
         )
         func command(_ arguments: [String]) async throws -> String {
-            let all = Self.all(arguments, database, folder)
-            let ended = try await Executable.run("sotto-server", all, in: folder)
+            let ended = try await Executable.run("sotto-server", Self.all(arguments, folder), in: folder)
             try #require(ended.status == 0, "\(ended.errors)")
             return ended.output
         }
         _ = try await command(["task", "create", folder.file("task.toml")])
+        start = try Replay.Start(database.open(folder.file("server")), task: Self.task)
+        _ = try database.sql(folder.file("server"), database.keepsKeys)
         _ = try await command(["task", "start", Self.task])
         invites = try await command(["invite", "--count", "\(Self.clients)"]).split(separator: "\n").map(String.init)
     }
 
-    private static func serverFile(state: String) -> String {
+    private static func serverFile(state: String, _ setting: String) -> String {
         """
         [server]
         name = "test"
         state = "\(state)"
         listen = "127.0.0.1:0"
+        \(setting)
 
         [[population]]
         name = "\(population)"
@@ -118,8 +122,8 @@ final class CrashSite: Sendable {
         throw TooLate(description: "no free port was found")
     }
 
-    private static func all(_ arguments: [String], _ database: DatabaseUnderTest, _ folder: MemoryFolder) -> [String] {
-        arguments + ["--config", folder.file("server.toml")] + database.arguments(folder.file("server"))
+    private static func all(_ arguments: [String], _ folder: MemoryFolder) -> [String] {
+        arguments + ["--config", folder.file("server.toml")]
     }
 
     // MARK: Processes
@@ -128,7 +132,7 @@ final class CrashSite: Sendable {
     func command(_ arguments: [String], _ settings: [String: String]? = nil) async throws -> Ended {
         try await Executable.run(
             "sotto-server",
-            Self.all(arguments, database, folder),
+            Self.all(arguments, folder),
             in: folder,
             environment: settings.map { try Preload.environment($0) } ?? [:]
         )
@@ -138,7 +142,7 @@ final class CrashSite: Sendable {
     func server(_ settings: [String: String] = [:]) throws -> RunningProcess {
         try RunningProcess(
             "sotto-server",
-            Self.all(["run", "--listen", "127.0.0.1:\(port)"], database, folder),
+            Self.all(["run", "--listen", "127.0.0.1:\(port)"], folder),
             in: folder,
             environment: Preload.environment(settings)
         )

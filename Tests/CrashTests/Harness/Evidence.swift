@@ -20,6 +20,8 @@ struct Evidence {
         let charged: Set<RoundIdentifier>
         let journal: Journal?
         let sent: [SentUpload]
+        /// Attempts for which it was given a receipt, as far as it told.
+        let promised: Set<RoundIdentifier>
     }
 
     let task: TaskRecord
@@ -34,15 +36,14 @@ struct Evidence {
     let accepted: [RoundIdentifier: [String: AcceptedUpdate]]
     let devices: [Device]
 
-    init(_ site: CrashSite) throws {
-        let store = try site.database.open(site.folder.file("server"))
-        let devices = try (1...CrashSite.clients).map { index in try Self.device(index, site) }
+    /// - Parameter rounds: of the task.
+    init(_ store: Store, rounds: Int, devices: [Device]) throws {
         self.devices = devices
         let stored = try store.read { session in
             guard let task = try session.task(CrashSite.task), let planBytes = try session.blob(task.planHash) else {
                 throw TooLate(description: "the task is in the store")
             }
-            let attempts = try (1...site.rounds).flatMap { round in
+            let attempts = try (1...rounds).flatMap { round in
                 let last = try session.lastAttempt(task: task.name, round: round)
                 return last == 0 ? [] : (1...last).map { RoundIdentifier(task: task.name, round: round, attempt: $0) }
             }
@@ -69,21 +70,15 @@ struct Evidence {
         .entries
     }
 
-    private static func device(_ index: Int, _ site: CrashSite) throws -> Device {
-        let path = site.clientFolder(index)
-        let ledger = try ClientLedger(
-            path: path + "/ledger",
-            isNew: false,
-            maximumEpsilon: 1000,
-            maximumEpsilonAgainstServer: 1e6,
-            delta: 1e-5
-        )
-        return Device(
-            name: try identity(index, site).client,
-            charged: ledger.rounds,
-            journal: try StateFolder(path).journals()[CrashSite.task],
-            sent: SentUpload.list(site.folder.bytes(of: site.sentLog(index)))
-        )
+    init(_ run: CrashRun) throws {
+        let site = run.site
+        let devices = try zip(1..., run.clients).map { index, process in
+            try Device(
+                site.clientFolder(index),
+                sent: SentUpload.list(site.folder.bytes(of: site.sentLog(index)))
+            ) { attempt in process.errors.contains("\(attempt): delivered ") }
+        }
+        try self.init(site.database.open(site.folder.file("server")), rounds: site.rounds, devices: devices)
     }
 
     private static func identity(_ index: Int, _ site: CrashSite) throws -> Identity {
@@ -93,6 +88,8 @@ struct Evidence {
         }
         return identity
     }
+
+    // MARK: Answers
 
     /// Sends an upload in the name of a client, freshly signed.
     static func put(
@@ -150,5 +147,29 @@ struct Evidence {
             }
             return RoundIdentifier(task: String(parts[2]), round: round, attempt: attempt)
         }
+    }
+}
+
+extension Evidence.Device {
+    /// What a state folder holds whose client has ended.
+    ///
+    /// - Parameter isPromised: whether the client told of a receipt for an attempt in its ledger.
+    init(_ stateFolder: String, sent: [SentUpload], isPromised: (RoundIdentifier) -> Bool) throws {
+        let ledger = try ClientLedger(
+            path: stateFolder + "/ledger",
+            isNew: false,
+            maximumEpsilon: 1000,
+            maximumEpsilonAgainstServer: 1e6,
+            delta: 1e-5
+        )
+        let folder = try StateFolder(stateFolder)
+        guard let identity = try folder.identity() else {
+            throw TooLate(description: "\(stateFolder) has an identity")
+        }
+        name = identity.client
+        charged = ledger.rounds
+        journal = try folder.journals()[CrashSite.task]
+        self.sent = sent
+        promised = charged.filter(isPromised)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounting
+import Aggregator
 import Cryptography
 import Glibc
 import Participant
@@ -11,33 +12,25 @@ import Testing
 
 /// What must hold after a run, whatever died in it.
 struct Invariants {
-    let site: CrashSite
     let evidence: Evidence
+    let rounds: Int
+    let replay: Replay
     /// What to say beside a failure.
     let account: Comment
 
-    init(_ run: CrashRun) throws {
-        site = run.site
-        evidence = try Evidence(run.site)
-        account = run.account
-    }
-
-    func check(_ run: CrashRun) async throws {
-        // A server that was killed at the very end is not started again.
-        #expect([0, -Int(SIGKILL)].contains(run.server.ends.last?.status), account)
-        for client in run.clients { #expect(client.ends.last?.status == 0, account) }
+    /// Whatever ran the rounds.
+    func check() throws {
         checkRounds()
         checkUpdates()
-        checkDevices(run)
-        try await checkEpsilon()
-        try await checkAnswers()
+        checkDevices()
+        try replay.check(evidence, account)
     }
 
     /// Every round is committed exactly once, and each attempt has one reservation and one end.
-    private func checkRounds() {
-        #expect(evidence.task.status == .finished && evidence.task.round == site.rounds, account)
+    fileprivate func checkRounds() {
+        #expect(evidence.task.status == .finished && evidence.task.round == rounds, account)
         #expect(evidence.openRounds == 0, account)
-        #expect(evidence.results.map(\.round) == Array(1...site.rounds), account)
+        #expect(evidence.results.map(\.round) == Array(1...rounds), account)
         let charges = evidence.entries.map(\.charge)
         let kinds = Dictionary(grouping: charges) { charge in
             RoundIdentifier(task: charge.attempt.task, round: charge.attempt.round, attempt: charge.attempt.attempt)
@@ -61,7 +54,7 @@ struct Invariants {
     }
 
     /// What was added is what its client sent, once, and enough for the planned noise.
-    private func checkUpdates() {
+    fileprivate func checkUpdates() {
         for result in evidence.results {
             let attempt = RoundIdentifier(task: CrashSite.task, round: result.round, attempt: result.attempt)
             let updates = evidence.accepted[attempt] ?? [:]
@@ -80,8 +73,8 @@ struct Invariants {
     }
 
     /// No device sent two bodies for an attempt, or one that it had not charged; what it was promised was kept.
-    private func checkDevices(_ run: CrashRun) {
-        for (device, process) in zip(evidence.devices, run.clients) {
+    fileprivate func checkDevices() {
+        for device in evidence.devices {
             for (attempt, uploads) in Evidence.byAttempt(device.sent) {
                 #expect(evidence.attempts.contains(attempt), "\(attempt) was never opened; \(account)")
                 #expect(uploads.allSatisfy { $0.client == device.name }, account)
@@ -95,7 +88,7 @@ struct Invariants {
             for (attempt, updates) in evidence.accepted where updates[device.name] != nil {
                 #expect(device.charged.contains(attempt), "\(device.name) did not charge \(attempt); \(account)")
             }
-            for attempt in evidence.attempts where process.errors.contains("\(attempt): delivered ") {
+            for attempt in device.promised {
                 #expect(evidence.accepted[attempt]?[device.name] != nil, "\(attempt) lost an update; \(account)")
             }
             guard let journal = device.journal, journal.round.stage == .delivered else { continue }
@@ -103,9 +96,33 @@ struct Invariants {
             #expect(update?.bodyHash == journal.bodyHash, "\(journal.round.identifier); \(account)")
         }
     }
+}
+
+extension Invariants {
+    init(_ run: CrashRun) throws {
+        let site = run.site
+        evidence = try Evidence(run)
+        rounds = site.rounds
+        replay = Replay(
+            start: site.start,
+            sealedKeys: try site.database.sealedKeys(site.folder.file("server"), task: CrashSite.task),
+            serverKeys: try ServerKeys(stateFolder: site.folder.file("server"))
+        )
+        account = run.account
+    }
+
+    /// The same, and what the executables themselves say.
+    func check(_ run: CrashRun) async throws {
+        // A server that was killed at the very end is not started again.
+        #expect([0, -Int(SIGKILL)].contains(run.server.ends.last?.status), account)
+        for client in run.clients { #expect(client.ends.last?.status == 0, account) }
+        try check()
+        try await checkEpsilon(run)
+        try await checkAnswers(run)
+    }
 
     /// ε by the ledger is ε by the plan for as many attempts as were opened, against everybody.
-    private func checkEpsilon() async throws {
+    private func checkEpsilon(_ run: CrashRun) async throws {
         struct Shown: Decodable {
             let epsilonAgainst: [String: Double]
             let entries: [Entry]
@@ -114,7 +131,7 @@ struct Invariants {
                 let kind: String
             }
         }
-        let ended = try await site.command(["ledger", CrashSite.population, "--json"])
+        let ended = try await run.site.command(["ledger", CrashSite.population, "--json"])
         #expect(ended.status == 0, "\(ended.errors) \(account)")
         let shown = try decoded(Array(ended.output.utf8), as: Shown.self)
         #expect(shown.entries.count == 2 * evidence.attempts.count, account)
@@ -126,7 +143,8 @@ struct Invariants {
     }
 
     /// A server that is started once more gives the answers that it gave, and takes nothing else in their place.
-    private func checkAnswers() async throws {
+    private func checkAnswers(_ run: CrashRun) async throws {
+        let site = run.site
         let server = try await site.listeningServer()
         for (place, device) in evidence.devices.enumerated() {
             for (attempt, uploads) in Evidence.byAttempt(device.sent) {
@@ -142,6 +160,6 @@ struct Invariants {
         let before = evidence.entries.count
         server.signal(SIGTERM)
         #expect(try await server.ended().status == 0, account)
-        #expect(try Evidence(site).entries.count == before, account)
+        #expect(try Evidence(run).entries.count == before, account)
     }
 }
