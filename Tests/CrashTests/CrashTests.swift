@@ -15,75 +15,18 @@ struct CrashTests {
     /// Runs that once found something; they come first.
     private static let kept: [String] = []
 
-    /// How many calls two rounds of a life have, start included, by an undisturbed run.
-    private static func lengths() async throws -> (server: Int, client: Int, firstClient: Int) {
-        let site = try await CrashSite(rounds: 2)
-        let server = try await site.listeningServer(["SOTTO_CRASH_LOG": site.folder.file("calls-server")])
-        let clients = try (1...CrashSite.clients).map {
-            try site.client($0, ["SOTTO_CRASH_LOG": site.folder.file("calls-\($0)")])
-        }
-        for client in clients { #expect(try await client.ended().status == 0) }
-        server.signal(SIGTERM)
-        #expect(try await server.ended().status == 0)
-        let client = CountedCall.list(site.folder.bytes(of: "calls-1"))
-        let enrolment = client.firstIndex { $0.target == "plan.new" } ?? 0
-        return (CountedCall.list(site.folder.bytes(of: "calls-server")).count, client.count, enrolment)
-    }
-
-    /// Runs a site with a script and checks everything.
-    ///
-    /// - Returns: the points that no life reached.
-    private static func run(_ script: Script, rounds: Int = 10) async throws -> Script {
-        let run = CrashRun(try await CrashSite(rounds: rounds), script: script)
-        do {
-            try await run.run()
-            try await Invariants(run).check(run)
-        } catch {
-            Issue.record(error, run.account)
-        }
-        return Script(
-            Dictionary(uniqueKeysWithValues: ([run.server] + run.clients).map { ($0.name, $0.waiting) })
-        )
-    }
-
     @Test("Kept runs, and one that was asked for")
     func repeated() async throws {
         let asked = unsafe getenv("SOTTO_CRASH_SCRIPT").map { unsafe String(cString: $0) }
-        for script in Self.kept + (asked.map { [$0] } ?? []) { _ = try await Self.run(Script(script)) }
+        for script in Self.kept + (asked.map { [$0] } ?? []) {
+            _ = try await CrashSurvey.run(Script(script), on: .sqlite)
+        }
     }
 
     @Test("Server and clients")
     func processes() async throws {
-        let lengths = try await Self.lengths()
-        func points(_ count: Int, _ calls: ClosedRange<Int>, _ seed: UInt64) -> [CrashPoint] {
-            LongTests.isOn
-                ? CrashPoint.all(calls: calls, seed: Self.seed + seed)
-                : CrashPoint.drawn(count, calls: calls, seed: Self.seed + seed)
-        }
-        var server = points(18, 1...lengths.server, 1)
-        // Only the first life of a device enrols.
-        var enrolments = points(3, 1...lengths.firstClient, 2)
-        var clients = points(15, 1...lengths.client, 3)
-        var reached = 0
-        while !(server.isEmpty && enrolments.isEmpty && clients.isEmpty) {
-            var script: [String: [CrashPoint]] = ["server": Array(server.prefix(10))]
-            server.removeFirst(min(10, server.count))
-            for index in 1...CrashSite.clients {
-                let first = enrolments.popLast().map { [$0] } ?? []
-                let rest = clients.suffix(4)
-                clients.removeLast(rest.count)
-                script["client-\(index)"] = first + rest
-            }
-            let left = try await Self.run(Script(script))
-            let fired = Script(script).count - left.count
-            #expect(fired > 0, "a run that reaches none of \(script) would go on for ever")
-            if fired == 0 { break }
-            reached += fired
-            for (name, points) in left.points {
-                if name == "server" { server += points } else { clients += points }
-            }
-        }
-        print("crash points of server and clients: \(reached)")
+        let survey = try await CrashSurvey(on: .sqlite)
+        try await survey.kill(server: 18, enrolments: 3, clients: 15, seed: Self.seed) { .sqlite }
     }
 
     @Test("A client that dies while it makes its device key leaves one file that holds the key, and goes on")

@@ -53,7 +53,7 @@ struct CrashRun {
     /// - Parameter body: something that happens meanwhile.
     func run(while body: @escaping @Sendable (RunEnd) async throws -> Void = { _ in }) async throws {
         let end = RunEnd(within: Self.limit)
-        let around = [server as any Victim, Operator(site: site)] + (try site.database.victims())
+        let around = [server as any Victim, Caretaker(site)] + (site.database.server.map { [$0] } ?? [])
         let clients = clients
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -70,32 +70,6 @@ struct CrashRun {
             }
         } catch {
             throw TooLate(description: "\(error); \(account)")
-        }
-    }
-}
-
-/// Looks after the task: starts it again where too many attempts at a round were abandoned, as its message asks for.
-private struct Operator: Victim {
-    let site: CrashSite
-
-    func live(until run: RunEnd) async throws {
-        struct Shown: Decodable {
-            let status: String
-        }
-        while !run.isOver {
-            let request = TransportRequest(method: "GET", target: "/v1/tasks/\(CrashSite.task)", replyLimit: 1 << 16)
-            let transport = try CurlTransport(
-                address: ServerAddress("http://127.0.0.1:\(site.port)"),
-                timeoutSeconds: 5
-            )
-            // A server that is down is somebody else's care.
-            if let reply = try? transport.send(request), reply.status == 200,
-                try decoded(reply.body, as: Shown.self).status == "paused"
-            {
-                let ended = try await site.command(["task", "start", CrashSite.task])
-                #expect(ended.status == 0, "\(ended.errors)")
-            }
-            try await run.pause(milliseconds: 200, "the operator")
         }
     }
 }

@@ -103,7 +103,7 @@ final class CrashSite: Sendable {
     }
 
     /// A port below those that the system gives to connections, so that nobody takes it while the server is down.
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         for _ in 0..<1000 {
             let port = Int.random(in: 20_000..<32_000)
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -7,19 +7,22 @@ import TestKit
 /// A PostgreSQL server that is killed with all of its processes, without a word to anybody, and started again.
 final class DatabaseServer: Victim {
     private let cluster: PostgresCluster
-    private let kills: Int
+    private let limit: Int
     private let seed: UInt64
     private let done = Atomic(0)
 
     init(_ cluster: PostgresCluster, kills: Int, seed: UInt64) {
         self.cluster = cluster
-        self.kills = kills
+        limit = kills
         self.seed = seed
     }
 
+    /// How often it was killed.
+    var kills: Int { done.load(ordering: .relaxed) }
+
     func live(until run: RunEnd) async throws {
         var stream = InsecureTestStream(seed: seed)
-        while done.load(ordering: .relaxed) < kills {
+        while kills < limit {
             var rest = Int(200 + stream.next() % 800)
             while rest > 0, !run.isOver {
                 try await run.pause(milliseconds: min(20, rest), "the database server")

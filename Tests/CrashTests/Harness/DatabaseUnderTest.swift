@@ -16,7 +16,8 @@ struct DatabaseUnderTest: Sendable, CustomStringConvertible {
     let setting: String
     /// Opens it, given the server's state folder.
     let open: @Sendable (_ stateFolder: String) throws -> Store
-    let victims: @Sendable () throws -> [any Victim]
+    /// What dies in a run, where that is asked for.
+    let server: DatabaseServer?
     /// Runs SQL beside the code under test, and gives rows of columns of text.
     let sql: @Sendable (_ stateFolder: String, _ text: String) throws -> [String]
     /// SQL that keeps in ``keptKeys`` what rounds have when they are opened, because the server erases it when they end.
@@ -46,7 +47,7 @@ struct DatabaseUnderTest: Sendable, CustomStringConvertible {
         description: "SQLite",
         setting: "",
         open: { try Store(SQLiteDriver(path: $0 + "/sotto.sqlite")) },
-        victims: { [] },
+        server: nil,
         sql: { folder, text in
             try DatabaseQueue(path: folder + "/sotto.sqlite").write { database in
                 guard text.hasPrefix("SELECT") else {
@@ -64,16 +65,19 @@ struct DatabaseUnderTest: Sendable, CustomStringConvertible {
             """
     )
 
-    /// A fresh database of a PostgreSQL server, reached by TCP, so that what is sent to it counts as calls.
+    /// A fresh database of a PostgreSQL server.
     ///
-    /// - Parameter kills: how often the database server dies in a run, at moments drawn from the seed.
+    /// - Parameters:
+    ///   - overTCP: whether it is reached so, because what is sent to it counts as calls then.
+    ///   - kills: how often the database server dies in a run, at moments drawn from the seed.
     static func postgreSQL(
         _ cluster: PostgresCluster,
+        overTCP: Bool = true,
         kills: Int = 0,
         seed: UInt64 = 0
     ) throws -> DatabaseUnderTest {
         let name = String(try cluster.makeDatabase().split(separator: "/").last ?? "")
-        let url = cluster.url(name, folder: "127.0.0.1")
+        let url = cluster.url(name, folder: overTCP ? "127.0.0.1" : nil)
         return DatabaseUnderTest(
             description: kills == 0 ? "PostgreSQL" : "PostgreSQL that is killed \(kills) times",
             setting: """
@@ -81,7 +85,7 @@ struct DatabaseUnderTest: Sendable, CustomStringConvertible {
                 lease-seconds = 1
                 """,
             open: { _ in try Store(PostgreSQLDriver(PostgreSQLAddress(url))) },
-            victims: { kills == 0 ? [] : [DatabaseServer(cluster, kills: kills, seed: seed)] },
+            server: kills == 0 ? nil : DatabaseServer(cluster, kills: kills, seed: seed),
             sql: { _, text in try cluster.sql(text, database: name) },
             keepsKeys: """
                 \(keptKeys);

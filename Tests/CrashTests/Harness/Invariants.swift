@@ -117,12 +117,12 @@ extension Invariants {
         #expect([0, -Int(SIGKILL)].contains(run.server.ends.last?.status), account)
         for client in run.clients { #expect(client.ends.last?.status == 0, account) }
         try check()
-        try await checkEpsilon(run)
+        try await checkEpsilon { try await run.site.command($0) }
         try await checkAnswers(run)
     }
 
     /// ε by the ledger is ε by the plan for as many attempts as were opened, against everybody.
-    private func checkEpsilon(_ run: CrashRun) async throws {
+    func checkEpsilon(_ command: ([String]) async throws -> Ended) async throws {
         struct Shown: Decodable {
             let epsilonAgainst: [String: Double]
             let entries: [Entry]
@@ -131,7 +131,7 @@ extension Invariants {
                 let kind: String
             }
         }
-        let ended = try await run.site.command(["ledger", CrashSite.population, "--json"])
+        let ended = try await command(["ledger", CrashSite.population, "--json"])
         #expect(ended.status == 0, "\(ended.errors) \(account)")
         let shown = try decoded(Array(ended.output.utf8), as: Shown.self)
         #expect(shown.entries.count == 2 * evidence.attempts.count, account)

@@ -36,6 +36,13 @@ struct SentUpload: Hashable, Sendable {
     /// Whether the whole body was taken.
     let isComplete: Bool
 
+    init(target: String, client: String, body: [UInt8], isComplete: Bool) {
+        self.target = target
+        self.client = client
+        self.body = body
+        self.isComplete = isComplete
+    }
+
     /// Every upload in what `SOTTO_SENT_LOG` kept of one client, whose requests follow each other.
     ///
     /// A request begins with a call of its own, whatever became of the one before.
