@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
+
 /// What an aggregator remembers: one set of operations in SQL that two databases understand, SQLite and PostgreSQL.
 ///
 /// A transaction reads, decides and writes: the state of a round is in the database and nowhere else, so that any number of
@@ -10,6 +12,8 @@
 /// private key, partial sums) come in sealed under a key that is not in the database.
 package final class Store: Sendable {
     private let driver: any StoreDriver
+    /// The changes that ``waitForChange(milliseconds:)`` has told of.
+    private let known = Mutex<UInt64>(0)
 
     /// - Parameter driver: an open database whose schema is up to date (``StoreSchema``).
     package init(_ driver: any StoreDriver) {
@@ -25,11 +29,28 @@ package final class Store: Sendable {
     /// once, so it changes nothing else.
     @discardableResult
     package func write<Value>(_ body: (StoreSession) throws -> Value) throws -> Value {
-        try driver.write { try body(StoreSession($0)) }
+        try driver.write { connection in
+            let session = StoreSession(connection)
+            let value = try body(session)
+            try session.tellEvents()
+            return value
+        }
     }
 
-    /// Waits until something was changed that others wait for (``StoreSession/notify()``), or the time is over.
-    package func waitForChange(milliseconds: Int) { driver.waitForChange(milliseconds: milliseconds) }
+    /// Waits until something was changed that others wait for (``StoreSession/notify()``) since this was called before, or
+    /// the time is over. For one thread; further ones use ``waitForChange(after:milliseconds:)``.
+    package func waitForChange(milliseconds: Int) {
+        let number = waitForChange(after: known.withLock { $0 }, milliseconds: milliseconds)
+        known.withLock { $0 = number }
+    }
+
+    /// Waits until something was changed that others wait for, or the time is over. May return early.
+    ///
+    /// - Parameter known: what this returned before, 0 at first.
+    /// - Returns: how many changes are counted.
+    package func waitForChange(after known: UInt64, milliseconds: Int) -> UInt64 {
+        driver.waitForChange(after: known, milliseconds: milliseconds)
+    }
 
     /// Ends waiting for a change.
     package func wake() { driver.wake() }
@@ -44,6 +65,7 @@ package final class Store: Sendable {
 /// The operations of a transaction, by theme in extensions.
 package struct StoreSession {
     let connection: any SQLConnection
+    let events = PendingEvents()
 
     package init(_ connection: any SQLConnection) {
         self.connection = connection
@@ -52,7 +74,15 @@ package struct StoreSession {
     var dialect: SQLDialect { connection.dialect }
 
     /// Runs a part of the transaction that is undone alone when it throws.
-    package func savepoint<Value>(_ body: () throws -> Value) throws -> Value { try connection.savepoint(body) }
+    package func savepoint<Value>(_ body: () throws -> Value) throws -> Value {
+        let before = events.list
+        do {
+            return try connection.savepoint(body)
+        } catch {
+            events.list = before
+            throw error
+        }
+    }
 
     /// Wakes everybody who waits for a change, once the transaction is committed.
     package func notify() throws(StoreError) { try connection.notify() }

@@ -29,6 +29,7 @@ extension StoreSession {
             now
         )
         try execute("UPDATE invites SET client = ? WHERE secret_hash = ?", client, inviteSecretHash)
+        tell(.clientEnrolled)
         return client
     }
 

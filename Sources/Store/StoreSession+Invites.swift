@@ -114,6 +114,7 @@ extension StoreSession {
             name
         )
         try execute("DELETE FROM waiting WHERE client = ?", name)
+        if changed == 1 { tell(.clientRevoked) }
         return changed == 1
     }
 }

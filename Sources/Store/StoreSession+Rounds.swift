@@ -27,6 +27,7 @@ extension StoreSession {
             round.configuresUntil,
             round.expected
         )
+        tell(.roundOpened, round.identifier)
         try notify()
     }
 
@@ -328,14 +329,15 @@ extension StoreSession {
             round.round - 1
         )
         guard changed == 1 else { throw .conflict("\(round): was committed before") }
+        try end(round, state: .committed, result: commit.result, at: commit.endedAt)
         if commit.status == .finished {
             try execute(
                 "UPDATE tasks SET status = ?, status_reason = '' WHERE name = ?",
                 commit.status.rawValue,
                 round.task
             )
+            tell(.taskFinished, task: round.task)
         }
-        try end(round, state: .committed, result: commit.result, at: commit.endedAt)
         try execute(
             "UPDATE rounds SET model_after = ?, optimizer_after = ? \(Self.whereRound)",
             commit.modelHash,
@@ -414,7 +416,12 @@ extension StoreSession {
         for table in ["partial_sums", "upload_parts"] {
             try execute("DELETE FROM \(table) \(Self.whereRound)", round.task, round.round, round.attempt)
         }
+        tell(state == .committed ? .roundCommitted : .roundAbandoned, round)
         try notify()
+    }
+
+    private func tell(_ kind: StoreEvent.Kind, _ round: RoundIdentifier) {
+        tell(kind, task: round.task, round: round.round, attempt: round.attempt)
     }
 
     private static func json(_ result: RoundResult) throws(StoreError) -> String {

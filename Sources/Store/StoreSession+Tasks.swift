@@ -25,6 +25,7 @@ extension StoreSession {
             task.optimizerState,
             task.evaluationData
         )
+        tell(.taskCreated, task: task.name)
         try notify()
     }
 
@@ -81,6 +82,7 @@ extension StoreSession {
     ) throws(StoreError) -> Bool {
         guard let now = try lockTask(task), from.contains(now.status) else { return false }
         try execute("UPDATE tasks SET status = ?, status_reason = ? WHERE name = ?", status.rawValue, reason, task)
+        if status != now.status, let kind = StoreEvent.Kind(status) { tell(kind, task: task, detail: reason) }
         try notify()
         return true
     }
@@ -104,6 +106,7 @@ extension StoreSession {
             try kept.bytes(1),
             task
         )
+        if changed == 1 { tell(.taskRolledBack, task: task, round: round) }
         try notify()
         return changed == 1
     }

@@ -97,6 +97,10 @@ struct SQLiteMigrationTests {
                 #expect(round.keyID == "k2" && round.publicKey == [6] && round.openedAt == 300)
                 #expect(try session.round(Samples.round(1, attempt: 1))?.state == .abandoned)
                 #expect(try session.isMember("b", of: Samples.round(1, attempt: 2)))
+                let attempts = try session.attempts(of: "t", from: 1)
+                #expect(attempts.map(\.members) == [1, 2, 1] && attempts.map(\.accepted) == [0, 2, 2])
+                #expect(attempts.map(\.bytesUp) == [0, 3000, 3000] && attempts.map(\.openedAt) == [100, 300, 500])
+                #expect(try session.lastEvent() == 0)
                 #expect(try session.participation(of: "a", in: "t", exceptRound: 3).count == 2)
                 #expect(try session.participation(of: "a", in: "t", exceptRound: 3).lastRound == 2)
                 let update = try #require(try session.update(of: "b", in: Samples.round(1, attempt: 2)))
@@ -124,6 +128,7 @@ struct SQLiteMigrationTests {
             )
             #expect(update.receipts == 1 && update.ledgerIndex == 3)
         }
+        #expect(try store.read { try $0.lastEvent() } > 0)
     }
 
     @Test("A file of version 1 with an open round is refused, and left alone")

@@ -52,9 +52,9 @@ package final class PostgreSQLDriver: StoreDriver {
         try transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", body)
     }
 
-    package func waitForChange(milliseconds: Int) {
+    package func waitForChange(after known: UInt64, milliseconds: Int) -> UInt64 {
         listener.start()
-        listener.changed.wait(milliseconds: milliseconds)
+        return listener.changed.wait(after: known, milliseconds: milliseconds)
     }
 
     package func wake() { listener.changed.signal() }

@@ -2,21 +2,18 @@
 
 internal import Glibc
 
-/// Wakes the threads that wait for a change. A signal that nobody waits for is kept for the next one who does, so that a
-/// change between a look at the database and the wait is not missed.
+/// Wakes the threads that wait for a change. Changes are counted: whoever waits says how many it knows of, so that none
+/// between a look at the database and the wait is missed, however many wait.
 ///
 /// Waits are measured by the monotonic clock: a wall clock that is put back must not make them longer. (On Linux a timed wait
 /// for a `DispatchSemaphore` ends by the wall clock.)
 ///
-/// `@unchecked Sendable` because `waiting`, `signals` and `isPending` are touched only with `mutex` held.
+/// `@unchecked Sendable` because `number` is touched only with `mutex` held.
 @safe
 final class ChangeSignal: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var waiting = 0
-    /// How often somebody who waited was woken.
-    private var signals: UInt64 = 0
-    private var isPending = false
+    private var number: UInt64 = 0
 
     init() {
         unsafe pthread_mutex_init(mutex, nil)
@@ -34,8 +31,10 @@ final class ChangeSignal: @unchecked Sendable {
         unsafe mutex.deallocate()
     }
 
-    /// Waits for a signal, at most so many milliseconds.
-    func wait(milliseconds: Int) {
+    /// Waits until more changes than `known` are counted, or the time is over.
+    ///
+    /// - Returns: the changes that are counted.
+    func wait(after known: UInt64, milliseconds: Int) -> UInt64 {
         var end = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &end)
         end.tv_nsec += milliseconds % 1000 * 1_000_000
@@ -43,24 +42,17 @@ final class ChangeSignal: @unchecked Sendable {
         end.tv_nsec %= 1_000_000_000
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        waiting += 1
-        defer { waiting -= 1 }
-        let seen = signals
-        while !isPending, signals == seen {
-            guard unsafe pthread_cond_timedwait(changed, mutex, &end) != ETIMEDOUT else { return }
+        while number == known {
+            guard unsafe pthread_cond_timedwait(changed, mutex, &end) != ETIMEDOUT else { break }
         }
-        isPending = false
+        return number
     }
 
-    /// Wakes everybody who waits.
+    /// Counts a change and wakes everybody who waits.
     func signal() {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        guard waiting > 0 else {
-            isPending = true
-            return
-        }
-        signals += 1
+        number += 1
         unsafe pthread_cond_broadcast(changed)
     }
 }

@@ -69,6 +69,8 @@ package struct SQLDialect: Hashable, Sendable {
     package let text: String
     /// A whole number that counts up by itself, as a primary key.
     package let countingKey: String
+    /// The time of the database's clock, in milliseconds since 1970.
+    package let now: String
     /// Whether rows can be locked, by `FOR UPDATE` and its kin; otherwise a writing transaction is alone anyway.
     package let locksRows: Bool
 
@@ -76,12 +78,14 @@ package struct SQLDialect: Hashable, Sendable {
         bytes: "BLOB",
         text: "TEXT",
         countingKey: "INTEGER PRIMARY KEY AUTOINCREMENT",
+        now: "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
         locksRows: false
     )
     package static let postgreSQL = SQLDialect(
         bytes: "BYTEA",
         text: "TEXT COLLATE \"C\"",
         countingKey: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        now: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
         locksRows: true
     )
 
@@ -123,9 +127,12 @@ package protocol StoreDriver: AnyObject, Sendable {
     func write<Value>(_ body: (any SQLConnection) throws -> Value) throws -> Value
 
     /// Waits until another transaction has notified, in this process or another one, or the time is over. May return early.
-    func waitForChange(milliseconds: Int)
+    ///
+    /// - Parameter known: the changes that the caller knows of, 0 for none.
+    /// - Returns: the changes that are counted now.
+    func waitForChange(after known: UInt64, milliseconds: Int) -> UInt64
 
-    /// Ends a ``waitForChange(milliseconds:)`` of this process.
+    /// Ends every ``waitForChange(after:milliseconds:)`` of this process.
     func wake()
 
     /// Whether this process is the only one that may serve from the database, so that leases of a process before it are void.

@@ -202,5 +202,16 @@ package enum StoreSchema {
             hash {bytes} NOT NULL
         )
         """,
+        """
+        CREATE TABLE events (
+            number BIGINT PRIMARY KEY,
+            time BIGINT NOT NULL,
+            kind {text} NOT NULL,
+            task {text},
+            round BIGINT,
+            attempt BIGINT,
+            detail {text} NOT NULL
+        )
+        """,
     ]
 }

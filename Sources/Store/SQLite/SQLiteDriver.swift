@@ -64,7 +64,9 @@ package final class SQLiteDriver: StoreDriver {
         return value
     }
 
-    package func waitForChange(milliseconds: Int) { changed.wait(milliseconds: milliseconds) }
+    package func waitForChange(after known: UInt64, milliseconds: Int) -> UInt64 {
+        changed.wait(after: known, milliseconds: milliseconds)
+    }
 
     package func wake() { changed.signal() }
 

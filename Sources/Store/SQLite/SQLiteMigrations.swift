@@ -35,9 +35,10 @@ enum SQLiteMigrations {
         try database.execute(
             sql: """
                 INSERT INTO rounds (task, round, attempt, state, plan_hash, model_hash, key_id, public_key, opened_at,
-                    expected, ended_at, result)
+                    expected, members, ended_at, result)
                 SELECT r.task, r.round, r.attempt, r.state, t.plan_hash, r.model_hash, r.key_id, r.public_key,
-                    r.opened_at, 0, r.opened_at, r.result FROM old_rounds r JOIN old_tasks t ON t.name = r.task;
+                    r.opened_at, 0, (SELECT COUNT(*) FROM old_members m WHERE m.task = r.task AND m.round = r.round
+                    AND m.attempt = r.attempt), r.opened_at, r.result FROM old_rounds r JOIN old_tasks t ON t.name = r.task;
 
                 INSERT INTO members (client, task, round, attempt, joined_at)
                 SELECT client, task, round, attempt, 0 FROM old_members;

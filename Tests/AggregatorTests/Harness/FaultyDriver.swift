@@ -87,7 +87,9 @@ final class FaultyDriver: StoreDriver {
         return value
     }
 
-    func waitForChange(milliseconds: Int) { driver.waitForChange(milliseconds: milliseconds) }
+    func waitForChange(after known: UInt64, milliseconds: Int) -> UInt64 {
+        driver.waitForChange(after: known, milliseconds: milliseconds)
+    }
     func wake() { driver.wake() }
     var isExclusive: Bool { driver.isExclusive }
     func scrub() { driver.scrub() }
