@@ -176,7 +176,7 @@ let package = Package(
         suite("PrecisionStudy", ["Datasets", "Files", "Kernels", "Networks", "Training"]),
         suite("Auditing", ["Accounting", "Cryptography", "Datasets", "Networks", "Training"]),
         suite("Plots"),
-        suite("CommandLineKit", [arguments]),
+        suite("CommandLineKit", [arguments, logging]),
         suite(
             "Participant",
             [

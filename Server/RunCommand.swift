@@ -24,8 +24,23 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Instead of the server file's address.", valueName: "host:port"))
     var listen: String?
 
-    @Flag(name: [.short, .long], help: "Log every round to standard error.")
+    @Flag(name: [.short, .long], help: "Log every round and refusal to standard error: --log-level info.")
     var verbose = false
+
+    @Option(
+        help: ArgumentHelp("The least level to log; debug adds a line for every request.", valueName: "level"),
+        transform: { text in
+            guard let level = Logger.Level(rawValue: text) else {
+                let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("must be one of \(levels)")
+            }
+            return level
+        }
+    )
+    var logLevel: Logger.Level?
+
+    @Option(help: "Lines for people, or one JSON object a line.")
+    var logFormat: DiagnosticLog.Format = .text
 
     @Flag(help: "Print one JSON object at the end: requests, refusals, bytes, peak memory.")
     var json = false
@@ -35,7 +50,9 @@ struct RunCommand: AsyncParsableCommand {
         let doors = configuration.doors
         if let listen { configuration.listen = try ListenAddress(listen, allowsOthers: doors.isSecure) }
         let address = configuration.listen
-        let logger = DiagnosticLog.logger("sotto-server", verbose: verbose)
+        let level = logLevel ?? (verbose ? .info : .notice)
+        let logger = DiagnosticLog.logger("sotto-server", level: level, format: logFormat)
+        let libraryLogger = DiagnosticLog.logger("http", level: .notice, format: logFormat)
         let certificates = try Administration.certificateFiles(configuration).map { files in
             try Certificates(chain: files.certificate, key: files.key)
         }
@@ -54,14 +71,14 @@ struct RunCommand: AsyncParsableCommand {
                 serverName: "sotto",
                 availableConnectionsDelegate: MaximumAvailableConnections(
                     doors.connections,
-                    logger: DiagnosticLog.logger("http", verbose: false)
+                    logger: libraryLogger
                 )
             ),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? address.port
                 logger.notice("listening on \(certificates == nil ? "http" : "https")://\(address.host):\(port)")
             },
-            logger: DiagnosticLog.logger("http", verbose: false)
+            logger: libraryLogger
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.runService() }
@@ -82,3 +99,5 @@ struct RunCommand: AsyncParsableCommand {
         if json { print(try Administration.json(aggregator.serviceReport())) }
     }
 }
+
+extension DiagnosticLog.Format: ExpressibleByArgument {}
