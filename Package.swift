@@ -36,6 +36,7 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -65,6 +66,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         system("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
@@ -103,10 +105,19 @@ let package = Package(
                 "Randomness", "Rounds", "Training", "Updates", logging, protobuf,
             ]
         ),
+        // Files of the web page, inside the program, so that it can be copied alone.
+        .target(
+            name: "Pages",
+            path: "Sources/Pages",
+            resources: ["page.html", "page.css", "page.js", "icon.svg", "openapi.json"].map {
+                .embedInCode("Resources/\($0)")
+            },
+            swiftSettings: settings
+        ),
         room(
             "Aggregator",
             [
-                "Accounting", "Cryptography", "Datasets", "Files", "Kernels", "Messages", "Networks", "Noise",
+                "Accounting", "Cryptography", "Datasets", "Files", "Kernels", "Messages", "Networks", "Noise", "Pages",
                 "Randomness", "Rounds", "Store", "TOML", "Training", "Updates", logging, protobuf,
             ]
         ),
@@ -135,8 +146,8 @@ let package = Package(
             "sotto-server",
             path: "Server",
             [
-                "Aggregator", "CommandLineKit", "Kernels", "Store", arguments, hummingbird, hummingbirdCore, logging,
-                nio, nioHTTPTypes, nioSSL,
+                "Aggregator", "CommandLineKit", "Kernels", "Store", arguments, hummingbird, hummingbirdCore, lifecycle,
+                logging, nio, nioHTTPTypes, nioSSL,
             ]
         ),
 

@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 /// What the responder is told of a connection: where it comes from.
 struct ConnectionContext: InitializableFromSource {
@@ -29,44 +30,56 @@ struct APIResponder: HTTPResponder {
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
         let address = limitedAddress(sender(context, headers))
+        let watch = aggregator.watch(method: method, target: target, headers: headers, address: address)
+        let (answer, bytesIn) = try await answer(
+            APIRequest(
+                method: method,
+                target: target,
+                headers: headers,
+                address: address,
+                identifier: watch.identifier
+            ),
+            body: request.body
+        )
+        watch.end(status: answer.status, bytesIn: bytesIn, bytesOut: answer.body.count)
+        return Self.response(answer, identifier: watch.identifier)
+    }
+
+    /// - Returns: the answer, and how many bytes of the body were read.
+    private func answer(_ request: APIRequest, body: RequestBody) async throws -> (APIResponse, Int) {
+        let headers = request.headers
         let limit: Int
-        switch await aggregator.admit(method: method, target: target, headers: headers, address: address) {
+        switch await aggregator.admit(
+            method: request.method,
+            target: request.target,
+            headers: headers,
+            address: request.address
+        ) {
         case .success(let bytes): limit = bytes
-        case .failure(let refusal): return Self.response(refusal.response)
+        case .failure(let refusal): return (refusal.response, 0)
         }
         // A body whose length is told before is not read in vain, and takes no more room than it needs.
         let length = headers["content-length"].flatMap { Int($0) }
         let room = min(length ?? limit, limit)
         guard length ?? 0 <= limit else {
-            return Self.response(.refusal(413, "request: its body exceeds \(limit) bytes"))
+            return (.refusal(413, "request: its body exceeds \(limit) bytes"), 0)
         }
         guard room <= budget.total else {
-            return Self.response(
-                .refusal(413, "request: its body exceeds the \(budget.total) bytes that this server holds; send parts")
-            )
+            let reason = "request: its body exceeds the \(budget.total) bytes that this server holds; send parts"
+            return (.refusal(413, reason), 0)
         }
         guard budget.take(room) else {
-            return Self.response(
-                .refusal(503, "server: is reading too many bodies; try again later", headers: [("retry-after", "1")])
-            )
+            let reason = "server: is reading too many bodies; try again later"
+            return (.refusal(503, reason, headers: [("retry-after", "1")]), 0)
         }
         defer { budget.give(room) }
-        let body: ByteBuffer
+        var request = request
         do {
-            body = try await request.body.collect(upTo: room)
+            request.body = Array(try await body.collect(upTo: room).readableBytesView)
         } catch is NIOTooManyBytesError {
-            return Self.response(.refusal(413, "request: its body exceeds \(room) bytes"))
+            return (.refusal(413, "request: its body exceeds \(room) bytes"), room)
         }
-        let answer = await aggregator.respond(
-            to: APIRequest(
-                method: method,
-                target: target,
-                headers: headers,
-                body: Array(body.readableBytesView),
-                address: address
-            )
-        )
-        return Self.response(answer)
+        return (await aggregator.respond(to: request), request.body.count)
     }
 
     /// Who sends: the other end of the connection, or whom a proxy in front saw there.
@@ -77,15 +90,29 @@ struct APIResponder: HTTPResponder {
         return last.isEmpty || last.utf8.count > 45 ? peer : last
     }
 
-    private static func response(_ answer: APIResponse) -> Response {
+    private static func response(_ answer: APIResponse, identifier: String) -> Response {
         var fields: HTTPFields = [.contentType: answer.contentType]
         for header in answer.headers {
             if let name = HTTPField.Name(header.name) { fields[name] = header.value }
         }
+        if let name = HTTPField.Name("x-request-id") { fields[name] = identifier }
         return Response(
             status: .init(code: answer.status),
             headers: fields,
-            body: .init(byteBuffer: ByteBuffer(bytes: answer.body))
+            body: answer.stream.map(body) ?? .init(byteBuffer: ByteBuffer(bytes: answer.body))
         )
+    }
+
+    /// A body that goes on until either side ends it, or the server is told to stop.
+    private static func body(of stream: EventStream) -> ResponseBody {
+        ResponseBody { writer in
+            defer { stream.end() }
+            try await withGracefulShutdownHandler {
+                for await chunk in stream.chunks { try await writer.write(ByteBuffer(bytes: chunk)) }
+            } onGracefulShutdown: {
+                stream.end()
+            }
+            try await writer.finish(nil)
+        }
     }
 }

@@ -13,6 +13,8 @@ struct ConnectionWatch {
         var idle: Double
         /// Bytes that buy a second more.
         var rate = 16_384.0
+        /// Between two pieces of a stream, in which something is said about every 15 seconds.
+        var quiet = 20.0
         /// For the rest of a body whose request was refused: seconds, and bytes.
         var drain = (seconds: 2.0, bytes: 1 << 20)
 
@@ -37,6 +39,8 @@ struct ConnectionWatch {
         case working
         /// The answer is going out.
         case answering
+        /// An answer without an end of its own is going out, piece by piece.
+        case streaming
         /// The answer is out before the request was in.
         case draining
     }
@@ -67,6 +71,7 @@ struct ConnectionWatch {
         case .head: since + limits.head
         case .body, .answering: since + limits.body + Double(bytes) / limits.rate
         case .working: .infinity
+        case .streaming: since + limits.quiet + limits.body
         case .draining: since + limits.drain.seconds
         }
     }
@@ -93,23 +98,27 @@ struct ConnectionWatch {
         switch phase {
         case .body: enter(.working, now: now)
         case .draining: isOver = true
-        case .idle, .head, .working, .answering: break
+        case .idle, .head, .working, .answering, .streaming: break
         }
     }
 
     /// An answer's head goes out.
-    mutating func answers(now: Double) { enter(.answering, now: now) }
+    ///
+    /// - Parameter isStream: whether it goes on without an end of its own.
+    mutating func answers(now: Double, isStream: Bool = false) { enter(isStream ? .streaming : .answering, now: now) }
 
     /// Whether the connection ends with the answer, because the request is not whole.
     var endsAfterAnswer: Bool { !isRequestWhole }
 
-    mutating func sends(_ count: Int) {
+    mutating func sends(_ count: Int, now: Double) {
         if phase == .answering { bytes += count }
+        // Pieces are only sent once the ones before have been taken.
+        if phase == .streaming { since = now }
     }
 
     /// An answer is out.
     mutating func answered(now: Double) {
-        guard phase == .answering else { return }
+        guard phase == .answering || phase == .streaming else { return }
         enter(isRequestWhole ? .idle : .draining, now: now)
     }
 }

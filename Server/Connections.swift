@@ -131,12 +131,13 @@ final class ExchangeHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard let handler else { return context.write(data, promise: promise) }
         switch unwrapOutboundIn(data) {
         case .head(var head):
-            handler.watch.answers(now: handler.now)
+            let isStream = head.headerFields[.contentType] == "text/event-stream"
+            handler.watch.answers(now: handler.now, isStream: isStream)
             // What is left of a body that nobody wants is not waited for.
             if handler.watch.endsAfterAnswer { head.headerFields[.connection] = "close" }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body(let bytes):
-            handler.watch.sends(bytes.readableBytes)
+            handler.watch.sends(bytes.readableBytes, now: handler.now)
             context.write(data, promise: promise)
         case .end:
             // Written when the other side has taken it, or as much of it as fits between.

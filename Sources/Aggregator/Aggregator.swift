@@ -33,6 +33,12 @@ public final class Aggregator: Sendable {
     let pace = Mutex(PaceState())
     let models = ModelCache()
     let limits: RequestLimits
+    /// What people see, read from the store alone.
+    package let observatory: Observatory
+    package let streams: EventStreams
+    package let requestMetrics = RequestMetrics()
+    /// Seconds since 1970.
+    let startTime: Double
     private let keysReadAt = Mutex<UInt64>(0)
 
     /// Two servers on one state folder would write the same files.
@@ -68,6 +74,9 @@ public final class Aggregator: Sendable {
             leaseMilliseconds: UInt64(configuration.leaseSeconds) * 1000
         )
         self.environment = environment
+        observatory = Observatory(store: store, configuration: configuration, clock: clock)
+        streams = EventStreams(observatory: observatory, logger: logger)
+        startTime = Double(clock()) / 1000
         roundKeys = RoundKeys(keys)
         limits = RequestLimits(configuration.doors)
         compute = ComputeThreads(count: workers)

@@ -62,7 +62,7 @@ struct RefusalTests {
     func paths() async throws {
         let stage = try await Stage()
         let client = stage.members[0]
-        for path in ["/", "/v1", "/v1/", "/v2/tasks", "/v1/none", "", "//", "/v1/tasks/a/b", "/../v1/tasks"] {
+        for path in ["/v1", "/v1/", "/v2/tasks", "/v1/none", "", "//", "/v1/tasks/a/b", "/../v1/tasks"] {
             try await stage.refuses(APIRequest(method: "GET", target: path), 404, "no such path")
         }
         try await stage.refuses(APIRequest(method: "GET", target: "/v1/tasks/none"), 404, "does not exist")

@@ -27,6 +27,30 @@ struct ConnectionTests {
         }
     }
 
+    @Test("A live stream goes on for longer than an answer may take, and does not keep the server from ending")
+    func stream() async throws {
+        let server = try await ServerProcess(limits: "body-seconds = 1\nidle-seconds = 1")
+        let port = server.port
+        // The first comment comes about 15 seconds after the beginning.
+        let text = try await onThread {
+            let connection = try RawConnection(port: port)
+            _ = connection.send("GET /v1/events HTTP/1.1\r\nhost: test\r\nx-request-id: mine\r\n\r\n")
+            return connection.read { $0.contains(": alive") }
+        }
+        #expect(text?.contains("\r\nContent-Type: text/event-stream\r\n") == true)
+        #expect(text?.lowercased().contains("\r\nx-request-id: mine\r\n") == true)
+        #expect(text?.contains("retry: 2000") == true && text?.contains(": alive") == true)
+        let process = server.process
+        try await onThread {
+            let connection = try RawConnection(port: port)
+            _ = connection.send("GET /v1/events HTTP/1.1\r\nhost: test\r\n\r\n")
+            _ = connection.read { $0.contains("retry: 2000") }
+            process.signal(15)
+            #expect(connection.read()?.hasSuffix("0\r\n\r\n") == true)
+        }
+        #expect(try await process.ended().status == 0)
+    }
+
     @Test("A head that never ends, a body that trickles and a connection without a request are cut off")
     func slow() async throws {
         let server = try await ServerProcess(limits: Self.limits)

@@ -66,15 +66,24 @@ package final class RunningProcess: @unchecked Sendable {
     private var end: Int32?
 
     /// - Parameter environment: what is added to this process's own.
-    package init(
+    package convenience init(
         _ name: String,
+        _ arguments: [String],
+        in folder: MemoryFolder,
+        environment: [String: String] = [:]
+    ) throws {
+        try self.init(path: Executable.path(name), arguments, in: folder, environment: environment)
+    }
+
+    /// A program of this machine.
+    package init(
+        path: String,
         _ arguments: [String],
         in folder: MemoryFolder,
         environment: [String: String] = [:]
     ) throws {
         self.folder = folder
         log = "log-\(UInt64.random(in: 0...UInt64.max))"
-        let path = try Executable.path(name)
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }

@@ -20,11 +20,15 @@ struct Environment: Sendable {
     /// For how long a lease is taken.
     let leaseMilliseconds: UInt64
 
-    /// Whoever is said to come back later than anybody is told to was noted by a clock that has been put back since, and
-    /// may be gone; a client that is not asks again.
     func waitingHorizon(_ now: UInt64) -> UInt64 {
-        now + configuration.pace.patience(after: configuration.pace.longestMilliseconds)
+        configuration.waitingHorizon(now)
     }
 
     func token() -> [UInt8] { SystemRandom.bytes(16) }
+}
+
+extension ServerConfiguration {
+    /// Whoever is said to come back later than anybody is told to was noted by a clock that has been put back since, and
+    /// may be gone; a client that is not asks again.
+    func waitingHorizon(_ now: UInt64) -> UInt64 { now + pace.patience(after: pace.longestMilliseconds) }
 }

@@ -3,7 +3,7 @@
 package import Accounting
 
 /// What everybody may know of a task.
-package struct TaskReport: Sendable, Codable {
+package struct TaskReport: Sendable, Codable, Equatable {
     package var task: String
     package var population: String
     package var status: String
@@ -59,7 +59,7 @@ package struct ServiceReport: Sendable, Codable {
 }
 
 /// An ε for each adversary; `nil` where none can be stated.
-package struct PrivacyByAdversary: Sendable, Codable {
+package struct PrivacyByAdversary: Sendable, Codable, Equatable {
     package var outsider: Double?
     package var client: Double?
     package var colluders: Double?

@@ -18,20 +18,20 @@ extension Aggregator {
             noteStranger(request, status: error.status)
             response = Self.refusal(error, to: request.headers)
         } catch let error as WireError {
-            response = .refusal(400, error.description)
+            response = Self.refusal(APIError(400, error.description), to: request.headers)
         } catch {
-            logger.error("\(request.method) \(request.path): \(error)")
-            response = .refusal(503, "server: cannot serve this now; try again later", headers: [("retry-after", "5")])
+            logger.error(
+                "\(request.method) \(request.path): \(error)",
+                metadata: request.identifier.map { ["request": "\($0)"] }
+            )
+            let reason = "server: cannot serve this now; try again later"
+            response = Self.refusal(APIError(503, reason, headers: [("retry-after", "5")]), to: request.headers)
         }
         traffic.withLock { traffic in
             traffic.requests += 1
             traffic.bytesUp += request.body.count
             traffic.bytesDown += response.body.count
             if response.status >= 400 { traffic.refusals += 1 }
-        }
-        if response.status >= 400 {
-            let place = request.address.map { " from \($0)" } ?? ""
-            logger.debug("\(request.method) \(request.path)\(place): refused with \(response.status)")
         }
         return response
     }

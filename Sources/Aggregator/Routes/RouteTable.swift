@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Pages
 internal import Rounds
 
 /// Who may use a route. What a route does for anyone else is nothing: it changes no state.
@@ -16,7 +17,7 @@ package enum Access: String, Sendable, CaseIterable {
     case operate
 }
 
-/// One way in: a method and a path, and who may use it.
+/// One way in: a method and a path, and who may use it. The path is also what requests are counted by.
 package struct Route: Sendable {
     package let method: String
     /// A part in braces stands for any one part.
@@ -89,8 +90,14 @@ struct RoutedRequest: Sendable {
 }
 
 extension Aggregator {
-    /// Every way in. There is no other: the router reads this table, and so do the tests that try every wrong sender.
+    /// Every way in. There is no other: the router and the metrics read this table, and so do the tests that try every wrong
+    /// sender and that hold the description of the API against the server.
     package static let routes: [Route] = [
+        Route("GET", "/", .anyone) { _, call in page(.page, call.request) },
+        Route("GET", "/page.css", .anyone) { _, call in page(.style, call.request) },
+        Route("GET", "/page.js", .anyone) { _, call in page(.script, call.request) },
+        Route("GET", "/icon.svg", .anyone) { _, call in page(.icon, call.request) },
+        Route("GET", "/v1/openapi.json", .anyone) { _, call in page(.description, call.request) },
         Route("GET", "/healthz", .anyone) { _, _ in
             APIResponse(status: 200, contentType: "text/plain", body: Array("ok\n".utf8))
         },
@@ -113,6 +120,11 @@ extension Aggregator {
         Route("GET", "/v1/tasks/{task}", .view) { server, call in
             try await server.publicReport(on: call.parameter("task"))
         },
+        Route("GET", "/v1/tasks/{task}/rounds", .view) { server, call in
+            try await server.rounds(of: call.parameter("task"), call.request)
+        },
+        Route("GET", "/v1/events", .view) { server, call in try await server.events(call.request) },
+        Route("GET", "/metrics", .view) { server, _ in try await server.metrics() },
 
         Route("POST", "/v1/tasks", .operate) { server, call in
             try await server.createTask(call.request.body, by: try call.operatorName())
@@ -133,6 +145,14 @@ extension Aggregator {
 
     /// Where updates go, whole or in parts.
     private static let updatePath = "/v1/tasks/{task}/rounds/{round}/attempts/{attempt}/update"
+
+    /// The path of a request's route with its parts in braces, or `other` for a path that nothing is known of: fit for a
+    /// label, because a stranger cannot make up new ones.
+    package static func label(_ target: String) -> String {
+        let path = target.prefix { $0 != "?" }
+        let parts = path.hasPrefix("/") ? Route.split(path) : []
+        return routes.first { $0.parameters(parts) != nil }?.path ?? "other"
+    }
 
     /// The route of a request.
     ///

@@ -13,19 +13,23 @@ public struct APIRequest: Sendable {
     public var body: [UInt8]
     /// Where it came from over the network, for limits by address; `nil` within a process, where there are none.
     public var address: String?
+    /// What names it in the log.
+    public var identifier: String?
 
     public init(
         method: String,
         target: String,
         headers: [String: String] = [:],
         body: [UInt8] = [],
-        address: String? = nil
+        address: String? = nil,
+        identifier: String? = nil
     ) {
         self.method = method
         self.target = target
         self.headers = headers
         self.body = body
         self.address = address
+        self.identifier = identifier
     }
 
     /// The target without its query, which may hold what should not be in a log.
@@ -44,6 +48,8 @@ public struct APIResponse: Sendable {
     /// Further headers, names in lower case.
     public var headers: [(name: String, value: String)]
     public var body: [UInt8]
+    /// What follows the body without an end of its own; `nil` for an answer that ends with its body.
+    package var stream: EventStream?
 
     init(status: Int, contentType: String, headers: [(name: String, value: String)] = [], body: [UInt8]) {
         self.status = status
