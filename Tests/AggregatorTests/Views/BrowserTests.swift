@@ -79,6 +79,22 @@ struct BrowserTests {
         #expect(try await empty.ended().status == 0)
     }
 
+    @Test("Where progress needs a token the page asks for one, and shows nothing else")
+    func token() async throws {
+        let folder = try MemoryFolder()
+        let file = Site.serverFile(state: folder.file("server"))
+        try folder.put(file.replacing("[server]\n", with: "[server]\npublic-reports = false\n"), in: "server.toml")
+        let server = try RunningProcess("sotto-server", ["run", "--config", folder.file("server.toml")], in: folder)
+        var address = ""
+        try await server.wait("the server listens") {
+            address = server.errors.firstMatch(of: /http:\/\/[0-9.:]+/).map { String($0.output) } ?? ""
+            return !address.isEmpty
+        }
+        let page = try await Browser.document(of: address + "/", in: folder)
+        #expect(page.firstMatch(of: /<dialog id="token"[^>]* open/) != nil && page.contains(">Waiting for a token<"))
+        #expect(page.firstMatch(of: /<section id="empty"[^>]*hidden/) != nil && !page.contains(">Live<"))
+    }
+
     /// A reader of the stream that needs nothing but a shell.
     private static func listening(_ port: Int) -> String {
         #"exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/\#(port); printf "GET /v1/events HTTP/1.1\r\nHost: a\r\n\r\n" >&3; cat <&3'"#
