@@ -5,16 +5,20 @@
 SHELL := /bin/bash
 BIN := .build/release
 
-.PHONY: demo test test-long bench load client format lint schema setup build clean
+.PHONY: demo demo-watch test test-long bench load client format lint schema setup setup-tests build clean
 
 demo: build
 	@Tools/demo.sh
 
-test: build
+# The same, and its web page stays after the run.
+demo-watch: build
+	@Tools/demo.sh --watch
+
+test: setup-tests build
 	swift test -c release --skip-build
 
 # Everything in `test`, and what takes longer: exhaustive and large-sample checks.
-test-long: build
+test-long: setup-tests build
 	SOTTO_LONG_TESTS=1 swift test -c release --skip-build
 
 # Five models, without and with privacy; next to PyTorch and Opacus where SOTTO_PEERS_PYTHON names a Python that has them.
@@ -49,6 +53,9 @@ schema:
 
 setup:
 	@Tools/setup.sh
+
+setup-tests:
+	@Tools/setup.sh --tests
 
 build: setup
 	swift build -c release --build-tests

@@ -3,7 +3,17 @@
 #
 # One server and eight clients, each a process of its own, train on handwritten digits that stay with the clients.
 # What remains afterwards is in .demo: the server's state with ledger and model, and summary.json.
+# With --watch the web page stays after the run, until Ctrl-C.
 set -euo pipefail
+stays=false
+case ${1:-} in
+"") ;;
+--watch) stays=true ;;
+*)
+    echo "demo: $1 is not known; it takes --watch or nothing" >&2
+    exit 2
+    ;;
+esac
 cd "$(dirname "$0")/.."
 
 bin=.build/release
@@ -52,6 +62,8 @@ for _ in {1..100}; do
     sleep 0.1
 done
 [[ -n $url ]] || fail "the server did not start within 10 s"
+echo
+echo "Watch it in a browser: $url/"
 
 mapfile -t invites < <("$bin/sotto-server" invite --config Demo/server.toml --count "$clients")
 for ((i = 1; i <= clients; i++)); do
@@ -92,3 +104,13 @@ printf '%-39s%s\n' "all traffic of a client" "$up bytes up, $down bytes down per
     "peak memory" "client $(printf %.1f "$client_peak") MiB (planned $(printf %.1f "$client_plan") MiB), server $(printf %.1f "$server_peak") MiB" \
     "summary" "$work/summary.json"
 finished=true
+
+echo
+if $stays; then
+    setsid "$bin/sotto-server" run --config Demo/server.toml --listen "${url#http://}" 2>>"$work/server.log" &
+    server=$!
+    echo "The page stays at $url/ until Ctrl-C."
+    wait "$server" || fail "the server ended with an error"
+else
+    echo "To look at the run again in a browser: $bin/sotto-server run --config Demo/server.toml --listen 127.0.0.1:8470"
+fi

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs the system libraries that the build needs, where they are missing, and checks for Swift.
+# Installs the system libraries that the build needs, where they are missing, and checks for Swift. With --tests also a browser
+# for the tests of the web page, where this system has one; they are skipped without it.
 set -euo pipefail
 
 # The server of PostgreSQL is for the tests; Sotto itself needs its client library.
@@ -31,27 +32,41 @@ else
         pkg-config --exists "$library" 2>/dev/null || missing+=("$library")
     done
 fi
-((${#missing[@]} == 0)) && exit 0
-
-if ! command -v apt-get >/dev/null; then
-    echo "setup: these libraries are missing, with their headers: ${missing[*]}." >&2
-    echo "setup: there is no apt-get here; install them with this system's package manager and run make again." >&2
-    exit 2
-fi
 privileged=()
-if ((EUID != 0)); then
-    if ! command -v sudo >/dev/null; then
+((EUID == 0)) || privileged=(sudo)
+export DEBIAN_FRONTEND=noninteractive
+install() {
+    { "${privileged[@]}" apt-get update && "${privileged[@]}" apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1
+}
+
+if ((${#missing[@]} > 0)); then
+    if ! command -v apt-get >/dev/null; then
+        echo "setup: these libraries are missing, with their headers: ${missing[*]}." >&2
+        echo "setup: there is no apt-get here; install them with this system's package manager and run make again." >&2
+        exit 2
+    fi
+    if ((EUID != 0)) && ! command -v sudo >/dev/null; then
         echo "setup: run as root: apt-get install ${missing[*]}" >&2
         exit 2
     fi
-    privileged=(sudo)
+    echo "setup: installing ${missing[*]}"
+    log=$(mktemp)
+    if ! install "${missing[@]}"; then
+        tail -n 20 "$log" >&2
+        echo "setup: apt-get failed; install by hand and run make again: ${missing[*]}" >&2
+        exit 1
+    fi
+    rm -f "$log"
 fi
-echo "setup: installing ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
+
+[[ ${1:-} == --tests ]] || exit 0
+for browser in chromium google-chrome; do
+    command -v "$browser" >/dev/null && exit 0
+done
 log=$(mktemp)
-if ! { "${privileged[@]}" apt-get update && "${privileged[@]}" apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-    tail -n 20 "$log" >&2
-    echo "setup: apt-get failed; install by hand and run make again: ${missing[*]}" >&2
-    exit 1
+if command -v apt-get >/dev/null && { ((EUID == 0)) || command -v sudo >/dev/null; }; then
+    echo "setup: installing chromium"
+    install chromium || true
 fi
 rm -f "$log"
+command -v chromium >/dev/null || echo "setup: there is no Chromium; tests of the web page in a browser are skipped." >&2
