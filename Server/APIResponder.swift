@@ -42,7 +42,7 @@ struct APIResponder: HTTPResponder {
             body: request.body
         )
         watch.end(status: answer.status, bytesIn: bytesIn, bytesOut: answer.body.count)
-        return Self.response(answer, identifier: watch.identifier)
+        return response(answer, identifier: watch.identifier)
     }
 
     /// - Returns: the answer, and how many bytes of the body were read.
@@ -90,7 +90,7 @@ struct APIResponder: HTTPResponder {
         return last.isEmpty || last.utf8.count > 45 ? peer : last
     }
 
-    private static func response(_ answer: APIResponse, identifier: String) -> Response {
+    private func response(_ answer: APIResponse, identifier: String) -> Response {
         var fields: HTTPFields = [.contentType: answer.contentType]
         for header in answer.headers {
             if let name = HTTPField.Name(header.name) { fields[name] = header.value }
@@ -99,18 +99,19 @@ struct APIResponder: HTTPResponder {
         return Response(
             status: .init(code: answer.status),
             headers: fields,
-            body: answer.stream.map(body) ?? .init(byteBuffer: ByteBuffer(bytes: answer.body))
+            body: answer.stream.map { body(of: $0) } ?? .init(byteBuffer: ByteBuffer(bytes: answer.body))
         )
     }
 
-    /// A body that goes on until either side ends it, or the server is told to stop.
-    private static func body(of stream: EventStream) -> ResponseBody {
-        ResponseBody { writer in
+    /// A body that goes on until either side ends it, or the server is told to stop and has told what was last.
+    private func body(of stream: EventStream) -> ResponseBody {
+        let streams = aggregator.streams
+        return ResponseBody { writer in
             defer { stream.end() }
             try await withGracefulShutdownHandler {
                 for await chunk in stream.chunks { try await writer.write(ByteBuffer(bytes: chunk)) }
             } onGracefulShutdown: {
-                stream.end()
+                streams.close()
             }
             try await writer.finish(nil)
         }

@@ -100,10 +100,15 @@ package final class EventStreams: Sendable {
         }
     }
 
-    /// Ends every stream.
+    /// Tells every listener how things stand at last, and ends all streams. Does not wait for that.
     package func close() {
-        let listeners = state.withLock { Array($0.listeners.values) }
-        for listener in listeners { listener.end() }
+        endings.async {
+            let listeners = self.state.withLock { state in
+                if !state.listeners.isEmpty { self.tell(&state, "") }
+                return Array(state.listeners.values)
+            }
+            for listener in listeners { listener.end() }
+        }
     }
 
     private func forget(_ listener: UInt64) {

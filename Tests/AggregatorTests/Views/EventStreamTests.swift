@@ -230,6 +230,18 @@ struct EventStreamTests {
         other.end()
     }
 
+    @Test("Before streams are closed they are told what was last")
+    func last() async throws {
+        let world = try await world()
+        let streams = try watcher(of: world)
+        let stream = try listen(streams)
+        try Administration.setStatus(.pause, task: "digits", configuration: world.configuration)
+        streams.close()
+        var bytes: [UInt8] = []
+        for await chunk in stream.chunks { bytes += chunk }
+        #expect(try EventText(bytes).all("task").last?.data["report"]?["status"] == .string("paused"))
+    }
+
     @Test("With its timer a stream tells by itself")
     func timer() async throws {
         let world = try await world()
