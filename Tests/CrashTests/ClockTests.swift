@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// Wall clocks that are put forward and back while rounds are open.
-@Suite("Clocks that jump", .serialized, .timeLimit(.minutes(3)))
+@Suite("Clocks that jump", .serialized, .timeLimit(.minutes(10)))
 struct ClockTests {
     /// A wall clock for processes of a site, ahead of this machine's by some seconds.
     private struct Clock: Sendable {

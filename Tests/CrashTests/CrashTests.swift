@@ -8,7 +8,7 @@ import Testing
 /// Server, clients and commands are killed at calls all over their lives, started again, and the run goes to its end.
 ///
 /// Many points share a run, because each start of a process takes the next one. `SOTTO_CRASH_SCRIPT` repeats one run.
-@Suite("kill -9 at any call", .serialized, .timeLimit(.minutes(LongTests.isOn ? 60 : 3)))
+@Suite("kill -9 at any call", .serialized, .timeLimit(.minutes(LongTests.isOn ? 60 : 10)))
 struct CrashTests {
     private static let seed: UInt64 = 20_261
 

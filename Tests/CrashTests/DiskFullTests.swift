@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// From some call on nothing more can be written, as on a full disk.
-@Suite("A full disk", .serialized, .timeLimit(.minutes(LongTests.isOn ? 60 : 3)))
+@Suite("A full disk", .serialized, .timeLimit(.minutes(LongTests.isOn ? 60 : 10)))
 struct DiskFullTests {
     /// Nothing that needs room works from a call on, for so many calls or for ever.
     private static func full(from call: Int, for count: Int? = nil) -> [String: String] {

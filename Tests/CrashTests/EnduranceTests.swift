@@ -10,7 +10,7 @@ import Testing
 @Suite(
     "Servers that are killed at random",
     .enabled(if: PostgresCluster.isInstalled),
-    .timeLimit(.minutes(LongTests.isOn ? 60 : 3))
+    .timeLimit(.minutes(LongTests.isOn ? 60 : 10))
 )
 struct EnduranceTests {
     @Test("All rounds end, the ledger is exact, and no device has to be started again")
@@ -25,13 +25,14 @@ struct EnduranceTests {
             KilledServer(
                 "server-\(index)",
                 every: LongTests.isOn ? 1000...5000 : 300...1500,
+                atMost: LongTests.isOn ? .max : 6,
                 seed: 20_263 + UInt64(index)
             ) { try site.server(index) }
         }
         let caretaker = Caretaker(site)
         let devices = (0..<clients).map { EnduringDevice(site, index: $0) }
         let began = ContinuousClock.now
-        let end = RunEnd(within: .seconds(LongTests.isOn ? 3000 : 90))
+        let end = RunEnd(within: .seconds(LongTests.isOn ? 3000 : 150))
         do {
             try await Self.run(devices, servers + [caretaker] as [any Victim], until: end)
         } catch {

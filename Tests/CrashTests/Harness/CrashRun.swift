@@ -12,17 +12,19 @@ struct CrashRun {
     private let script: Script
 
     /// Longest duration of a run; whoever is not done then is held up by a defect.
-    private static let limit = Duration.seconds(60)
+    private static let limit = Duration.seconds(120)
 
     /// - Parameters:
     ///   - firstLives: further settings of the library before the first life of a process, by its name.
     ///   - goesOnAfter: ends of their own after which clients are started again.
+    ///   - serverGoesOnAfter: the same for the server.
     init(
         _ site: CrashSite,
         script: Script = Script(),
         firstLives: [String: [String: String]] = [:],
         everyLife: [String: [String: String]] = [:],
-        goesOnAfter: @escaping @Sendable (Ended) -> Bool = { _ in false }
+        goesOnAfter: @escaping @Sendable (Ended) -> Bool = { _ in false },
+        serverGoesOnAfter: @escaping @Sendable (Ended) -> Bool = { _ in false }
     ) {
         self.site = site
         self.script = script
@@ -30,7 +32,7 @@ struct CrashRun {
             let first = life.ordinal == 0 ? firstLives[name] ?? [:] : [:]
             return (life.point?.environment ?? [:]).merging(first) { $1 }.merging(everyLife[name] ?? [:]) { $1 }
         }
-        server = Supervised("server", points: script.points["server"] ?? []) { life in
+        server = Supervised("server", points: script.points["server"] ?? [], goesOnAfter: serverGoesOnAfter) { life in
             try site.server(settings("server", life))
         }
         clients = (1...CrashSite.clients).map { index in

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import Logging
 import Messages
 import Participant
@@ -61,15 +60,7 @@ final class EnduringDevice: Sendable {
     /// What it left behind.
     func evidence() throws -> Evidence.Device {
         let (sent, promised) = log.withLock { ($0.sent, $0.promised) }
-        // A process that a test starts has a copy of this one's locks for a moment, between fork and exec.
-        for _ in 0..<1000 {
-            do {
-                return try Evidence.Device(folder, sent: sent) { promised.contains(Paths.update($0)) }
-            } catch ParticipantError.input(let reason) where reason.contains("in use") {
-                usleep(1000)
-            }
-        }
-        throw TooLate(description: "\(folder) is free")
+        return try Evidence.Device(folder, sent: sent) { promised.contains(Paths.update($0)) }
     }
 
     /// Takes another server with every request, as behind a balancer.

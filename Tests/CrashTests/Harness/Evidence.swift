@@ -82,7 +82,7 @@ struct Evidence {
     }
 
     private static func identity(_ index: Int, _ site: CrashSite) throws -> Identity {
-        let folder = try StateFolder(site.clientFolder(index))
+        let folder = try whileLocked { try StateFolder(site.clientFolder(index)) }
         guard let identity = try folder.identity() else {
             throw TooLate(description: "client \(index) has an identity")
         }
@@ -162,7 +162,7 @@ extension Evidence.Device {
             maximumEpsilonAgainstServer: 1e6,
             delta: 1e-5
         )
-        let folder = try StateFolder(stateFolder)
+        let folder = try whileLocked { try StateFolder(stateFolder) }
         guard let identity = try folder.identity() else {
             throw TooLate(description: "\(stateFolder) has an identity")
         }
