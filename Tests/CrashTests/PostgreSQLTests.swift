@@ -27,7 +27,7 @@ struct PostgreSQLTests {
 
     @Test("The database server alone: neither the server nor a client has to be started again")
     func database() async throws {
-        let kills = LongTests.isOn ? 30 : 3
+        let kills = LongTests.isOn ? 10 : 3
         let run = CrashRun(
             try await CrashSite(rounds: 2 * kills, on: Self.database(kills: kills, seed: Self.seed + 1))
         )

@@ -12,7 +12,7 @@ struct CrashRun {
     private let script: Script
 
     /// Longest duration of a run; whoever is not done then is held up by a defect.
-    private static let limit = Duration.seconds(120)
+    private static let limit = Duration.seconds(LongTests.isOn ? 900 : 120)
 
     /// - Parameters:
     ///   - firstLives: further settings of the library before the first life of a process, by its name.
