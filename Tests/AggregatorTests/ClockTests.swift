@@ -2,6 +2,7 @@
 
 import Accounting
 import Aggregator
+import Messages
 import Store
 import Testing
 
@@ -39,5 +40,33 @@ struct ClockTests {
         await world.pass(seconds: 1)
         // No further round is opened for clients that were last seen an hour ahead.
         #expect(try world.ledger().entries.map(\.charge.kind) == [.reserved, .abandoned])
+    }
+
+    @Test(
+        "A database that cannot be reached for two deadlines costs a round no attempt, and gives it no more than that time"
+    )
+    func outage() async throws {
+        let script = CrashScript()
+        let world = try await World(script: script)
+        var clients: [ScriptedClient] = []
+        for _ in 0..<3 { clients.append(try await ScriptedClient(enrolledIn: world)) }
+        for client in clients { _ = try await client.assignment() }
+        var assignments: [Sotto_V1_Assignment] = []
+        for client in clients { assignments.append(try #require(try await client.assignment())) }
+        let before = try #require(try world.stored { try $0.openRounds() }.first?.closesAt)
+
+        script.setReachable(false)
+        await world.pass(seconds: 0)
+        #expect(await clients[0].put(try clients[0].body(assignments[0]), assignments[0]).status == 503)
+        await world.pass(seconds: 2 * world.terms.deadlineSeconds)
+        script.setReachable(true)
+        await world.pass(seconds: 0)
+        let after = try #require(try world.stored { try $0.openRounds() }.first?.closesAt)
+        #expect(after == before + 2 * world.terms.deadlineSeconds * 1000)
+
+        for (client, assignment) in zip(clients, assignments) {
+            #expect(await client.put(try client.body(assignment), assignment).status == 200)
+        }
+        #expect(try world.ledger().entries.map(\.charge.kind).prefix(2) == [.reserved, .spent])
     }
 }

@@ -18,6 +18,10 @@ actor Tender {
     private var leases: [String: Lease] = [:]
     private var selections: [String: Selection] = [:]
     private var forgottenAt: UInt64 = 0
+    /// Since when the database cannot be reached.
+    private var outage: UInt64?
+    /// The same by task, as long as its open round has not got that time back.
+    private var outages: [String: UInt64] = [:]
 
     private let executor = ThreadExecutor(label: "sotto.tender")
 
@@ -55,6 +59,10 @@ actor Tender {
                 let open = Set(try session.openRounds().map(\.identifier.task))
                 return try session.tasks().filter { $0.status == .running || open.contains($0.name) }
             }
+            if let began = outage {
+                outage = nil
+                for task in tasks { outages[task.name] = min(outages[task.name] ?? began, began) }
+            }
             for task in tasks {
                 // One task's trouble is not another's.
                 do {
@@ -72,7 +80,8 @@ actor Tender {
                 }
             }
         } catch {
-            logger.error("\(error)")
+            if outage == nil { logger.error("\(error)") }
+            outage = outage ?? now()
         }
     }
 
@@ -102,7 +111,10 @@ actor Tender {
     /// while, nobody could reach a server either, and the open round gets that time back.
     private func lease(on task: String) throws -> Lease? {
         let now = now()
-        if let lease = leases[task], lease.expiresAt > now + environment.leaseMilliseconds / 2 { return lease }
+        let outage = outages[task]
+        if outage == nil, let lease = leases[task], lease.expiresAt > now + environment.leaseMilliseconds / 2 {
+            return lease
+        }
         let name = "task \(task)"
         let taken = try store.write { session -> Lease? in
             let taken = try session.takeLease(
@@ -113,9 +125,13 @@ actor Tender {
                 milliseconds: environment.leaseMilliseconds
             )
             guard let taken else { return nil }
-            if let outage = taken.orphanedSince { try Self.extend(task, since: outage, now: now, session, logger) }
+            // A server that held the lease all the time, but could not reach the database, was of no use to clients either.
+            if let began = taken.orphanedSince ?? outage {
+                try Self.extend(task, since: began, now: now, session, logger)
+            }
             return taken.lease
         }
+        outages[task] = nil
         if leases[task] == nil, taken != nil { selections[task] = nil }
         leases[task] = taken
         return taken

@@ -14,6 +14,7 @@ final class CrashScript: Sendable {
     private struct State {
         var changes = 0
         var hasCrashed = false
+        var isReachable = true
     }
 
     private let change: Int?
@@ -53,7 +54,11 @@ final class CrashScript: Sendable {
         return isTheEnd
     }
 
+    /// Ends or restores the connection to the database, whatever the script says.
+    func setReachable(_ isReachable: Bool) { state.withLock { $0.isReachable = isReachable } }
+
     func requireLife() throws {
+        guard state.withLock({ $0.isReachable }) else { throw StoreError.database("the database cannot be reached") }
         if hasCrashed { throw StoreError.database("the process is dead") }
     }
 }
