@@ -17,15 +17,14 @@ package struct SecretBuffer<Element: BitwiseCopyable & FixedWidthInteger & Senda
     package init(count: Int) {
         precondition(count >= 0, "a length is not negative")
         unsafe storage = .allocate(capacity: count)
-        unsafe storage.initialize(repeating: 0)
+        // Bytes, because this generic code is not made for each element type, and would store them one by one.
+        unsafe UnsafeMutableRawBufferPointer(storage).initializeMemory(as: UInt8.self, repeating: 0)
     }
 
     /// A copy of `elements`; the original stays as it is.
     package init(copying elements: Span<Element>) {
         self.init(count: elements.count)
-        for index in elements.indices {
-            unsafe storage[index] = elements[index]
-        }
+        unsafe elements.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(storage).copyMemory(from: $0) }
     }
 
     /// A copy of `elements`; the original stays as it is.
