@@ -131,7 +131,7 @@ public final class Aggregator: Sendable {
 
     /// Looks after tasks until the surrounding task is cancelled: whenever something has changed, and four times a second.
     public func run() async {
-        let waiter = ThreadExecutor(label: "sotto.changes")
+        let waiter = ThreadExecutor()
         while !Task.isCancelled {
             await waiter.run { self.refreshKeys() }
             await tender.tick()

@@ -23,7 +23,8 @@ actor Tender {
     /// The same by task, as long as its open round has not got that time back.
     private var outages: [String: UInt64] = [:]
 
-    private let executor = ThreadExecutor(label: "sotto.tender")
+    // Model steps and evaluations take long; requests come first.
+    private let executor = ThreadExecutor(niceness: 5)
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
