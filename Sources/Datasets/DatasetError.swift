@@ -36,7 +36,7 @@ package enum DatasetError: Error, Hashable, CustomStringConvertible {
         case .unknownSpecification(let text):
             return "data \"\(text)\": no such data set; there are \(DatasetSource.forms.joined(separator: ", "))"
         case .badPart(let text, let limit):
-            return "data part \"\(text)\": not K/N with 1 <= K <= N <= \(limit), the number of training examples"
+            return "data part \"\(text)\": not K/N with 1 <= K <= N <= \(limit), the number of examples"
         case .unreadable(let file, let reason):
             return "\(file): cannot be read (\(reason)); a regular file, plain or whole gzip, would be right"
         case .missing(let file):

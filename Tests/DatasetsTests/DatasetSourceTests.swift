@@ -27,6 +27,45 @@ struct DatasetSourceTests {
         #expect(parts > 10 || seen.allSatisfy { $0 })
     }
 
+    @Test("The published test set can be named, whole and in parts, and is apart from the training set")
+    func testSet() throws {
+        let (whole, test) = try DatasetSource.load("digits")
+        #expect(try DatasetSource.load("digits-test").train.count == test.count)
+        var seen = 0
+        for index in 1...4 {
+            let part = try DatasetSource.load("digits-test:\(index)/4").train
+            for example in 0..<part.count {
+                let position = index - 1 + example * 4
+                #expect(part.label(example) == test.label(position))
+                #expect(features(of: part, example) == features(of: test, position))
+            }
+            seen += part.count
+        }
+        #expect(seen == test.count && whole.count + test.count == 1797)
+        #expect(throws: DatasetError.self) { try DatasetSource.load("digits-test:1/360") }
+        #expect(throws: DatasetError.self) { try DatasetSource.load("-test") }
+    }
+
+    @Test("Two specifications overlap where they name an example in common")
+    func overlap() throws {
+        func overlap(_ first: String, _ second: String) throws -> Bool {
+            #expect(try DatasetSource.overlap(first, second) == DatasetSource.overlap(second, first))
+            return try DatasetSource.overlap(first, second)
+        }
+        #expect(try overlap("digits", "digits") && overlap("digits", "digits:3/4"))
+        #expect(try !overlap("digits", "digits-test") && !overlap("digits-test:1/2", "digits:1/2"))
+        #expect(try !overlap("idx:a:1/2", "idx:b:1/2") && overlap("idx:a:1/2", "idx:a:1/4"))
+        for (left, right) in [(2, 3), (4, 6), (5, 5), (12, 8)] {
+            for one in 1...left {
+                for other in 1...right {
+                    let first = Set(stride(from: one - 1, to: 1438, by: left))
+                    let meets = stride(from: other - 1, to: 1438, by: right).contains { first.contains($0) }
+                    #expect(try overlap("digits:\(one)/\(left)", "digits:\(other)/\(right)") == meets)
+                }
+            }
+        }
+    }
+
     @Test(
         "A specification that names nothing is refused in one line that lists what exists",
         arguments: ["", "digit", "digits:x", "digits:", "idx", "idx:", "idx:1/2", "csv:a.csv", "digits:1/2/3", ":1/2"]
