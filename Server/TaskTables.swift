@@ -11,7 +11,8 @@ extension TaskReport {
         table.row("status", statusReason.isEmpty || status == "running" ? status : "\(status): \(statusReason)")
         table.row("model", "\(model), \(parameters) parameters")
         table.row("rounds", "\(round) of \(rounds), \(attempts) attempts charged")
-        if let testAccuracy { table.row("test accuracy", Decimal.text(testAccuracy, digits: 4)) }
+        if let testAccuracy { table.row("test accuracy (public set)", Decimal.text(testAccuracy, digits: 4)) }
+        for row in heldOut?.rows ?? [] { table.row(row.label, row.value) }
         let epsilons = [
             ("an outsider", epsilonAgainst.outsider), ("one client", epsilonAgainst.client),
             ("\(epsilonAgainst.colluderCount) colluding client(s)", epsilonAgainst.colluders),
@@ -33,6 +34,28 @@ extension TaskReport {
         table.row("ledger", "\(database), \(ledgerEntries) entries, head \(ledgerHead.prefix(16))…")
         table.row("model file", "\(modelFolder)/model.safetensors, privacy.json")
         return table.description
+    }
+}
+
+extension HeldOutReport {
+    /// The last evaluation round, and what all of them were paid with.
+    var rows: [(label: String, value: String)] {
+        let paid =
+            epsilonPaid.colluders.map { "epsilon \(Decimal.upperBound($0, digits: 3))" } ?? "no epsilon can be stated"
+        guard let last = rounds.last else {
+            return [("held-out examples", "no evaluation round yet; one follows every \(every) training rounds")]
+        }
+        let price = "paid: \(paid) of the total, for \(attempts) evaluation round(s)"
+        guard let accuracy = last.accuracy, let accuracyError = last.accuracyError,
+            let loss = last.loss, let lossError = last.lossError
+        else { return [("held-out examples", "round \(last.round): not enough examples to tell; \(price)")] }
+        func text(_ value: Double, _ error: Double) -> String {
+            "\(Decimal.text(value, digits: 4)), noise ±\(Decimal.text(error, digits: 4))"
+        }
+        return [
+            ("held-out accuracy", "\(text(accuracy, accuracyError)) (round \(last.round); \(price))"),
+            ("held-out loss", "\(text(loss, lossError)), clipped to \(Decimal.text(lossBound, digits: 2))"),
+        ]
     }
 }
 

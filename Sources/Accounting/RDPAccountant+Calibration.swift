@@ -8,14 +8,17 @@ extension RDPAccountant {
     ///   - delta: in (0, 1).
     ///   - samplingRate: in (0, 1]; 1 is no sampling.
     ///   - steps: at least 1.
+    ///   - other: what is released beside these steps, from the same data; the target is for both together.
     package static func noiseMultiplier(
         forEpsilon target: Double,
         delta: Double,
         samplingRate: Double,
         steps: Int,
+        beside other: PrivacyEvent? = nil,
         conversion: Conversion = .improved
     ) throws(AccountingError) -> Double {
         try Calibration.check(target: target, delta: delta, samplingRate: samplingRate, steps: steps)
+        let otherCurve: RenyiCurve? = if let other { try RenyiCurve(other) } else { nil }
         func meetsTarget(_ noiseMultiplier: Double) -> Bool {
             var curve = RenyiCurve()
             curve.compose(
@@ -24,6 +27,7 @@ extension RDPAccountant {
                 ),
                 count: steps
             )
+            if let otherCurve { curve.compose(otherCurve) }
             return zip(orders, curve.divergences).contains { order, divergence in
                 conversion.epsilon(divergence: divergence, order: Double(order), delta: delta) <= target
             }

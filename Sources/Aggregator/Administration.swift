@@ -98,6 +98,12 @@ public enum Administration {
             "noise share: sigma \(64 * plan.privacy.noiseMultiple) grid steps, bound \(plan.privacy.bound), step"
                 + " 2^-\(plan.privacy.gridExponent), ring of \(plan.ringBits) bits",
         ]
+        if let evaluation = plan.evaluation {
+            lines.append(
+                "evaluation on held-out examples in \(plan.rounds.counts.evaluation) of the rounds: noise share sigma"
+                    + " \(64 * evaluation.noiseMultiple), bound \(evaluation.bound), losses up to \(evaluation.lossBound)"
+            )
+        }
         let claims: [PrivacyClaim]
         do {
             claims = try plan.claims(rounds: plan.rounds.rounds)

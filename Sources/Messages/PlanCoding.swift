@@ -4,12 +4,13 @@ package import Rounds
 
 /// The wire form of a plan and back. A plan read from the wire has passed every rule of ``TaskPlan``.
 extension Sotto_V1_Plan {
-    /// The only version that this code speaks.
+    /// The version of plans without evaluation rounds, and of those with some: a client of before those refuses the second.
     static let version: UInt32 = 1
+    static let versionWithEvaluation: UInt32 = 2
 
     package init(_ plan: TaskPlan) {
         self.init()
-        version = Self.version
+        version = plan.evaluation == nil ? Self.version : Self.versionWithEvaluation
         task = plan.task
         population = plan.population
         model.preset = plan.model.preset
@@ -41,6 +42,24 @@ extension Sotto_V1_Plan {
         optimizer.momentum = plan.optimizer.momentum
         optimizer.normaliser = plan.optimizer.normaliser
         coding.ringBits = UInt32(plan.ringBits)
+        if let terms = plan.evaluation, let every = plan.rounds.evaluationEvery {
+            evaluation.every = UInt32(clamping: every)
+            evaluation.samplingRate = terms.samplingRate
+            evaluation.lossBound = terms.lossBound
+            evaluation.bound = UInt64(terms.bound)
+            evaluation.noiseMultiple = terms.noiseMultiple
+        }
+    }
+
+    private func evaluationTerms() throws(WireError) -> EvaluationTerms? {
+        guard hasEvaluation else { return nil }
+        guard let bound = Int64(exactly: evaluation.bound) else { throw WireError("plan: a bound is beyond 2^63") }
+        return EvaluationTerms(
+            samplingRate: evaluation.samplingRate,
+            lossBound: evaluation.lossBound,
+            bound: bound,
+            noiseMultiple: evaluation.noiseMultiple
+        )
     }
 
     /// What is as it always was is written as nothing.
@@ -67,6 +86,7 @@ extension Sotto_V1_Plan {
         terms.uploadAfterMilliseconds = Int(rounds.uploadAfterMilliseconds)
         if rounds.mostParticipations > 0 { terms.mostParticipations = Int(rounds.mostParticipations) }
         if rounds.leastSeparation > 0 { terms.leastSeparation = Int(rounds.leastSeparation) }
+        if hasEvaluation { terms.evaluationEvery = Int(evaluation.every) }
         return terms
     }
 
@@ -81,8 +101,17 @@ extension Sotto_V1_Plan {
     /// - Throws: ``WireError`` when the version, unit or adjacency is not supported, a number does not fit, or the plan
     ///   breaks one of its own rules.
     package func plan() throws(WireError) -> TaskPlan {
-        guard version == Self.version else {
-            throw WireError("plan: has version \(version); this build understands version \(Self.version)")
+        guard version == Self.version || version == Self.versionWithEvaluation else {
+            throw WireError(
+                "plan: has version \(version); this build understands versions \(Self.version) and"
+                    + " \(Self.versionWithEvaluation)"
+            )
+        }
+        guard hasEvaluation == (version == Self.versionWithEvaluation) else {
+            throw WireError(
+                "plan: has version \(version) \(hasEvaluation ? "with" : "without") evaluation rounds; version"
+                    + " \(Self.versionWithEvaluation) is for plans with them, \(Self.version) for plans without"
+            )
         }
         guard privacy.unit == "example", privacy.adjacency == "add-or-remove-one" else {
             throw WireError(
@@ -93,6 +122,7 @@ extension Sotto_V1_Plan {
         guard let bound = Int64(exactly: privacy.bound), let parameters = Int(exactly: model.parameters) else {
             throw WireError("plan: a bound or a number of parameters is beyond 2^63")
         }
+        let evaluationTerms = try evaluationTerms()
         do {
             return try TaskPlan(
                 task: task,
@@ -127,7 +157,8 @@ extension Sotto_V1_Plan {
                     momentum: optimizer.momentum,
                     normaliser: optimizer.normaliser
                 ),
-                ringBits: Int(coding.ringBits)
+                ringBits: Int(coding.ringBits),
+                evaluation: evaluationTerms
             )
         } catch {
             throw WireError("plan: \(error)")

@@ -226,19 +226,26 @@ package final class NetworkExecution {
     /// A place with a NaN among its logits is wrong and its loss is infinite; so the sum is never NaN. Of equal
     /// greatest logits the first decides.
     package func score(labels: [Int32]) -> (loss: Double, correct: Int, labels: Int) {
-        precondition(schedule.kind == .forward, "only a forward schedule keeps the logits")
-        check(labels)
         var score = (loss: 0.0, correct: 0, labels: 0)
         for example in 0..<examples {
-            let one = CrossEntropy.score(
-                logits(of: example),
-                example: example,
-                classes: network.classes,
-                labels: labels
-            )
+            let one = self.score(of: example, labels: labels)
             score = (score.loss + one.loss, score.correct + one.correct, score.labels + one.labels)
         }
         return score
+    }
+
+    /// The same of one example of the tile, which depends on no other.
+    ///
+    /// - Parameter labels: of the whole tile.
+    package func score(of example: Int, labels: [Int32]) -> (loss: Double, correct: Int, labels: Int) {
+        precondition(schedule.kind == .forward, "only a forward schedule keeps the logits")
+        check(labels)
+        return CrossEntropy.score(
+            logits(of: example),
+            example: example,
+            classes: network.classes,
+            labels: labels
+        )
     }
 
     /// The logits where those of one example can be read.

@@ -22,6 +22,7 @@ package enum PlanRules {
         try check(plan.model)
         try check(plan.rounds)
         try check(plan.privacy, rounds: plan.rounds)
+        try check(plan.evaluation, rounds: plan.rounds)
         try check(plan.optimizer)
         try require(
             (2...62).contains(plan.ringBits),
@@ -119,10 +120,48 @@ package enum PlanRules {
             "round.most-participations",
             "is \(rounds.mostParticipations), but must be from 1 to 10,000,000"
         )
+        if let every = rounds.evaluationEvery {
+            try require(
+                every >= 1 && every < rounds.rounds,
+                "evaluation.every",
+                "is \(every), but must be from 1 to the number of training rounds"
+            )
+        }
+        let training = rounds.counts.training
         try require(
-            (1...rounds.rounds).contains(rounds.leastSeparation),
+            (1...training).contains(rounds.leastSeparation),
             "round.least-separation",
-            "is \(rounds.leastSeparation), but must be from 1 to the \(rounds.rounds) rounds"
+            "is \(rounds.leastSeparation), but must be from 1 to the \(training) rounds"
+        )
+    }
+
+    private static func check(_ evaluation: EvaluationTerms?, rounds: RoundTerms) throws(PlanError) {
+        try require(
+            (evaluation == nil) == (rounds.evaluationEvery == nil),
+            "evaluation",
+            "must say both how often and with which noise, or not be there"
+        )
+        guard let evaluation else { return }
+        try require(
+            evaluation.samplingRate >= 0x1p-32 && evaluation.samplingRate <= 1,
+            "evaluation.sampling-rate",
+            "is \(evaluation.samplingRate), but must be from 2^-32 to 1"
+        )
+        try require(
+            EvaluationTerms.lossBoundRange.contains(evaluation.lossBound),
+            "evaluation.loss-bound",
+            "is \(evaluation.lossBound), but must be from 2^-20 to 2^20"
+        )
+        // From 3 on an example adds something.
+        try require(
+            (3...1 << 30).contains(evaluation.bound),
+            "evaluation.bound",
+            "is \(evaluation.bound), but must be from 3 to 2^30 steps"
+        )
+        try require(
+            (1...1 << 34).contains(evaluation.noiseMultiple),
+            "evaluation.noise-multiple",
+            "is \(evaluation.noiseMultiple), but must be from 1 to 2^34"
         )
     }
 

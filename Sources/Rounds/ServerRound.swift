@@ -63,7 +63,7 @@ package struct ServerRound: Hashable, Sendable {
         package var isMember: Bool
         /// Its update is in this attempt's sum.
         package var hasDelivered: Bool
-        /// Other rounds of the task that it was a member of; further attempts at one round are one participation.
+        /// Other training rounds of the task that it was a member of; further attempts at one round are one participation.
         package var participations: Int
         /// The latest round among them.
         package var lastRound: Int?
@@ -170,9 +170,14 @@ package struct ServerRound: Hashable, Sendable {
 }
 
 extension RoundTerms {
-    /// Whether the caps on one client's participations let it take part in a round.
+    /// Whether the caps on one client's participations let it take part in a round. They are about training: every member may
+    /// take part in an evaluation round.
     package func allows(_ client: ServerRound.Standing, inRound round: Int) -> Bool {
+        guard kind(ofRound: round) == .training else { return true }
         guard client.participations < mostParticipations else { return false }
-        return client.lastRound.map { round - $0 >= leastSeparation } ?? true
+        return client.lastRound.map {
+            counts(through: round).training - counts(through: $0).training >= leastSeparation
+        }
+            ?? true
     }
 }

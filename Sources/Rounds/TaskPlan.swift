@@ -3,7 +3,7 @@
 /// Everything about a task that decides its privacy, its model or its protocol: a pure value.
 ///
 /// The server plans it once, when the task is created; its wire form is hashed, and both sides check that hash in every
-/// round. Nothing here can change under a running task. A client does not trust the numbers: ``init(task:population:model:privacy:rounds:optimizer:ringBits:)``
+/// round. Nothing here can change under a running task. A client does not trust the numbers: ``init(task:population:model:privacy:rounds:optimizer:ringBits:evaluation:)``
 /// refuses a plan that contradicts itself, and ``event(against:)`` derives the privacy events from the integers that the
 /// client itself will enforce (bound, noise multiple), never from an ε that the server claims.
 package struct TaskPlan: Hashable, Sendable {
@@ -17,6 +17,8 @@ package struct TaskPlan: Hashable, Sendable {
     package let optimizer: OptimizerTerms
     /// Width of the ring in which updates are added: values are taken modulo 2^ringBits.
     package let ringBits: Int
+    /// What decides the privacy of evaluation rounds; there are some where ``RoundTerms/evaluationEvery`` says so.
+    package let evaluation: EvaluationTerms?
 
     package init(
         task: String,
@@ -25,7 +27,8 @@ package struct TaskPlan: Hashable, Sendable {
         privacy: PrivacyTerms,
         rounds: RoundTerms,
         optimizer: OptimizerTerms,
-        ringBits: Int
+        ringBits: Int,
+        evaluation: EvaluationTerms? = nil
     ) throws(PlanError) {
         self.task = task
         self.population = population
@@ -34,6 +37,7 @@ package struct TaskPlan: Hashable, Sendable {
         self.rounds = rounds
         self.optimizer = optimizer
         self.ringBits = ringBits
+        self.evaluation = evaluation
         try PlanRules.check(self)
     }
 }
@@ -115,8 +119,8 @@ package struct PrivacyTerms: Hashable, Sendable {
 /// How rounds of a task go: three stages, each with what ends it early, what must be there at its end, and how long it may
 /// take.
 package struct RoundTerms: Hashable, Sendable {
-    /// Rounds until the task is finished.
-    package let rounds: Int
+    /// Rounds until the task is finished, those for evaluation included.
+    package var rounds: Int
     /// The updates with which a round is released at once.
     package let cohort: Int
     /// The fewest updates with which a round may be released; the noise is planned for them.
@@ -133,10 +137,14 @@ package struct RoundTerms: Hashable, Sendable {
     /// An update leaves its client this many milliseconds after the assignment arrived, or a whole multiple of that where
     /// the device is slower, so that its time does not tell how long the computation took. 0: as soon as it is ready.
     package var uploadAfterMilliseconds = 0
-    /// Rounds of the task that one client may take part in.
+    /// Training rounds of the task that one client may take part in. Evaluation rounds are no participations: they use other
+    /// examples, and their cost is planned for a client that takes part in all of them.
     package var mostParticipations = Int.max
-    /// Rounds from one participation of a client to its next, at least 1.
+    /// Training rounds from one participation of a client to its next, at least 1.
     package var leastSeparation = 1
+    /// After so many training rounds there is one for evaluation; `nil` where there is none. Both are numbered in one sequence:
+    /// rounds `evaluationEvery + 1`, `2 * (evaluationEvery + 1)`, ... are for evaluation.
+    package var evaluationEvery: Int?
 
     /// Terms without over-selection, with the same time for every stage.
     package init(rounds: Int, cohort: Int, fewestSurvivors: Int, deadlineSeconds: Int) {

@@ -227,6 +227,8 @@ package struct RoundResult: Hashable, Sendable, Codable {
     /// On the task's public evaluation data, where it has some.
     package var accuracy: Double?
     package var loss: Double?
+    /// What an evaluation round told of clients' held-out examples; `nil` for a training round.
+    package var heldOut: HeldOutMetrics?
     package var seconds: Double
     /// Bodies of all accepted updates.
     package var bytesUp: Int

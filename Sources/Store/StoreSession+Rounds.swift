@@ -139,16 +139,24 @@ extension StoreSession {
 
     /// In how many other rounds of a task a client was a member, and in which of them last. Further attempts at one round
     /// are one participation.
+    ///
+    /// - Parameter period: rounds whose number is a multiple of it do not count.
     package func participation(
         of client: String,
         in task: String,
-        exceptRound round: Int
+        exceptRound round: Int,
+        exceptEvery period: Int? = nil
     ) throws(StoreError) -> (count: Int, lastRound: Int?) {
         let row = try row(
-            "SELECT COUNT(DISTINCT round), MAX(round) FROM members WHERE client = ? AND task = ? AND round <> ?",
+            """
+            SELECT COUNT(DISTINCT round), MAX(round) FROM members
+            WHERE client = ? AND task = ? AND round <> ? AND (? = 0 OR round % ? <> 0)
+            """,
             client,
             task,
-            round
+            round,
+            period ?? 0,
+            period ?? 1
         )
         guard let row else { return (0, nil) }
         return (try row.int(0), row.isNull(1) ? nil : try row.int(1))

@@ -68,7 +68,7 @@ package struct Evaluation: Hashable, Sendable {
     }
 
     /// Examples of a tile: as many as lie in cache, up to 32.
-    private static func tileRows(_ network: Network, _ storage: NumberFormat?) -> Int {
+    static func tileRows(_ network: Network, _ storage: NumberFormat?) -> Int {
         let bytes = NetworkExecution.bytesPerExample(network, schedule: .forward, storage: storage)
         return max(1, min(32, (1 << 20) / bytes))
     }

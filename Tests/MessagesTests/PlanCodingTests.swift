@@ -51,6 +51,27 @@ struct PlanCodingTests {
         #expect(message.mostParticipations == 0 && message.leastSeparation == 0)
     }
 
+    @Test("A plan with evaluation rounds has another version, which older clients refuse; one without keeps its bytes")
+    func evaluation() throws {
+        let plain = Sotto_V1_Plan(try Samples.plan())
+        #expect(plain.version == 1 && !plain.hasEvaluation)
+        var said = plain
+        said.version = 2
+        said.evaluation.every = 3
+        said.evaluation.samplingRate = 0.25
+        said.evaluation.lossBound = 4.5
+        said.evaluation.bound = 1000
+        said.evaluation.noiseMultiple = 7
+        let plan = try said.plan()
+        #expect(plan.rounds.evaluationEvery == 3)
+        #expect(
+            plan.evaluation == EvaluationTerms(samplingRate: 0.25, lossBound: 4.5, bound: 1000, noiseMultiple: 7)
+        )
+        #expect(Sotto_V1_Plan(plan) == said)
+        said.version = 1
+        #expect(throws: WireError.self) { try said.plan() }
+    }
+
     /// One change of a valid message and a word of the refusal.
     struct Refusal: Sendable, CustomTestStringConvertible {
         let word: String
@@ -67,6 +88,17 @@ struct PlanCodingTests {
     static let refusals = [
         Refusal("version 0") { $0.version = 0 },
         Refusal("version 2") { $0.version = 2 },
+        Refusal("version 3") { $0.version = 3 },
+        Refusal("version 1 with evaluation") { $0.evaluation.every = 3 },
+        Refusal("evaluation.every") {
+            $0.version = 2
+            $0.evaluation = .init()
+        },
+        Refusal("beyond 2^63") {
+            $0.version = 2
+            $0.evaluation.every = 3
+            $0.evaluation.bound = 1 << 63
+        },
         Refusal("unit 'user'") { $0.privacy.unit = "user" },
         Refusal("unit ''") { $0.privacy.unit = "" },
         Refusal("adjacency 'replace-one'") { $0.privacy.adjacency = "replace-one" },

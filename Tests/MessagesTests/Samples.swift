@@ -65,6 +65,17 @@ enum Samples {
             terms.mostParticipations = number(1...10_000_000)
             terms.leastSeparation = number(1...terms.rounds)
         }
+        var evaluation: EvaluationTerms?
+        if terms.rounds > 1, stream.uniform(below: 2) == 0 {
+            terms.evaluationEvery = number(1...terms.rounds - 1)
+            terms.leastSeparation = min(terms.leastSeparation, terms.counts.training)
+            evaluation = EvaluationTerms(
+                samplingRate: stream.uniform(below: 3) == 0 ? 1 : max(0x1p-32, stream.unitDouble()),
+                lossBound: Double(sign: .plus, exponent: number(-20...19), significand: 1 + stream.unitDouble()),
+                bound: Int64(number(3...1 << 30)),
+                noiseMultiple: UInt64(number(1...1 << 34))
+            )
+        }
         let gridExponent = number(-64...128)
         let bound = number(1...1 << 30)
         let norm = Double(sign: .plus, exponent: -gridExponent, significand: Double(bound))
@@ -102,7 +113,8 @@ enum Samples {
                 momentum: stream.unitDouble(),
                 normaliser: positive()
             ),
-            ringBits: number(2...62)
+            ringBits: number(2...62),
+            evaluation: evaluation
         )
     }
 }

@@ -33,6 +33,8 @@ struct PlanDraft {
     var uploadAfterMilliseconds = 500
     var mostParticipations = 12
     var leastSeparation = 1
+    var evaluationEvery: Int?
+    var evaluation: EvaluationTerms?
     var optimizer = "sgd"
     var learningRate = 0.5
     var momentum = 0.9
@@ -52,6 +54,7 @@ struct PlanDraft {
         terms.uploadAfterMilliseconds = uploadAfterMilliseconds
         terms.mostParticipations = mostParticipations
         terms.leastSeparation = leastSeparation
+        terms.evaluationEvery = evaluationEvery
         return terms
     }
 
@@ -85,7 +88,8 @@ struct PlanDraft {
                 momentum: momentum,
                 normaliser: normaliser
             ),
-            ringBits: ringBits
+            ringBits: ringBits,
+            evaluation: evaluation
         )
     }
 

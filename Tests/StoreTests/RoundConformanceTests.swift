@@ -162,6 +162,15 @@ struct RoundConformanceTests {
         #expect(try participation("a") == [2, 2])
         #expect(try participation("a", exceptRound: 2) == [1, 1])
         #expect(try participation("b") == [1, 1])
+        // Rounds whose number is a multiple do not count.
+        func training(_ client: String, every period: Int) throws -> [Int?] {
+            let found = try store.read { session in
+                try session.participation(of: client, in: "t", exceptRound: 9, exceptEvery: period)
+            }
+            return [found.count, found.lastRound]
+        }
+        #expect(try training("a", every: 2) == [1, 1])
+        #expect(try training("a", every: 3) == [2, 2])
     }
 
     @Test("A second update of a client is a conflict and leaves the sum as it was", arguments: Backend.all)

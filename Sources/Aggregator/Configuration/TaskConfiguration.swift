@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
 package import Rounds
 internal import TOML
 
@@ -46,6 +47,12 @@ internal import TOML
 /// kind = "sgd"
 /// learning-rate = 1.0
 /// momentum = 0.9
+///
+/// [evaluation]                  # may be left out: then no round is for evaluation
+/// every = 10                    # training rounds before each evaluation round
+/// noise-multiplier = 5.0        # noise of the released sums over the bound of one example
+/// sampling-rate = 1.0           # of held-out examples; may be left out: 1
+/// loss-bound = 4.6              # larger losses count as this; may be left out: twice the loss of a guess, 2 ln(classes)
 /// ```
 package struct TaskConfiguration: Sendable {
     package var name: String
@@ -68,6 +75,26 @@ package struct TaskConfiguration: Sendable {
     package var optimizer: String
     package var learningRate: Double
     package var momentum: Double
+    /// Evaluation on what clients hold out; `nil` for none.
+    package var heldOut: HeldOut?
+
+    /// How clients' held-out examples are used.
+    package struct HeldOut: Hashable, Sendable {
+        /// Training rounds before each evaluation round.
+        package var every: Int
+        /// The standard deviation of the noise that the guarantee relies on, over the L2 bound of one example.
+        package var noiseMultiplier: Double
+        package var samplingRate: Double
+        /// In nats.
+        package var lossBound: Double
+
+        package init(every: Int, noiseMultiplier: Double, samplingRate: Double = 1, lossBound: Double) {
+            self.every = every
+            self.noiseMultiplier = noiseMultiplier
+            self.samplingRate = samplingRate
+            self.lossBound = lossBound
+        }
+    }
 
     /// A task of one round and one client that spends nothing yet: what a caller changes before it plans.
     ///
@@ -167,7 +194,20 @@ package struct TaskConfiguration: Sendable {
         learningRate = try optimizer.number("learning-rate")
         momentum = try optimizer.number("momentum", default: 0)
         try optimizer.finish()
+        heldOut = try Self.heldOut(&file, classes: classes)
         try file.finish()
+    }
+
+    private static func heldOut(_ file: inout TOMLFile, classes: Int) throws(AggregatorError) -> HeldOut? {
+        guard var section = try file.optionalSection("evaluation") else { return nil }
+        let heldOut = HeldOut(
+            every: try section.integer("every"),
+            noiseMultiplier: try section.number("noise-multiplier"),
+            samplingRate: try section.number("sampling-rate", default: 1),
+            lossBound: try section.number("loss-bound", default: 2 * log(Double(max(classes, 2))))
+        )
+        try section.finish()
+        return heldOut
     }
 
     private static func stages(

@@ -25,10 +25,11 @@ package enum TaskPlanner {
         do {
             // What follows computes with these numbers, so their ranges come first.
             try PlanRules.check(inputShape: task.shape, classes: task.classes)
-            let rounds = task.stages
+            let rounds = try roundTerms(task)
             try PlanRules.check(rounds)
             let network = try Network.preset(task.preset, input: Shape(task.shape), classes: task.classes)
-            let privacy = try privacyTerms(task, dimension: network.parameterCount)
+            let evaluation = try evaluationTerms(task)
+            let privacy = try privacyTerms(task, rounds.counts, evaluation, dimension: network.parameterCount)
             let plan = try TaskPlan(
                 task: task.name,
                 population: task.population,
@@ -48,10 +49,11 @@ package enum TaskPlanner {
                     momentum: task.momentum,
                     normaliser: task.samplingRate * Double(task.examples)
                 ),
-                ringBits: ringBits(task, privacy, dimension: network.parameterCount)
+                ringBits: ringBits(task, privacy, dimension: network.parameterCount),
+                evaluation: evaluation
             )
             // What cannot be claimed in the end is refused at the beginning.
-            guard try plan.claim(against: .colluders(task.colluders), rounds: task.stages.rounds) != nil else {
+            guard try plan.claim(against: .colluders(task.colluders), rounds: rounds.rounds) != nil else {
                 throw PlanError(
                     field: "privacy.delta",
                     reason:
@@ -78,8 +80,81 @@ package enum TaskPlanner {
         }
     }
 
-    /// The noise: the smallest multiplier that keeps ε against the colluders after all rounds, then whole numbers for it.
-    private static func privacyTerms(_ task: TaskConfiguration, dimension: Int) throws -> PrivacyTerms {
+    /// The task's rounds in one sequence: evaluation rounds come on top of the training rounds that the task file asks for.
+    private static func roundTerms(_ task: TaskConfiguration) throws(PlanError) -> RoundTerms {
+        var terms = task.stages
+        guard let heldOut = task.heldOut else { return terms }
+        // Before the sum, which a nonsensical number of rounds would overflow.
+        try PlanRules.check(terms)
+        guard (1...terms.rounds).contains(heldOut.every) else {
+            throw PlanError(
+                field: "evaluation.every",
+                reason: "is \(heldOut.every), but must be from 1 to the \(terms.rounds) training rounds"
+            )
+        }
+        terms.evaluationEvery = heldOut.every
+        terms.rounds += terms.rounds / heldOut.every
+        return terms
+    }
+
+    /// Noise multipliers of evaluation rounds that make sense: with less nothing is private, with more nothing is told.
+    private static let evaluationMultipliers = 0.1...1_000_000
+
+    private static func evaluationTerms(_ task: TaskConfiguration) throws -> EvaluationTerms? {
+        guard let heldOut = task.heldOut else { return nil }
+        try checkColluders(task)
+        guard evaluationMultipliers.contains(heldOut.noiseMultiplier) else {
+            throw PlanError(
+                field: "evaluation.noise-multiplier",
+                reason: "is \(heldOut.noiseMultiplier), but must be from 0.1 to 1000000"
+            )
+        }
+        let noise = try NoisePlan.shared(
+            noiseMultiplier: heldOut.noiseMultiplier,
+            largestBound: EvaluationTerms.largestBound,
+            honestShares: task.stages.fewestSurvivors - task.colluders
+        )
+        return EvaluationTerms(
+            samplingRate: heldOut.samplingRate,
+            lossBound: heldOut.lossBound,
+            bound: noise.bound,
+            noiseMultiple: noise.multiple
+        )
+    }
+
+    /// What all evaluation rounds release against the colluders, as far as it leaves some of the asked ε for training.
+    private static func evaluationEvent(
+        _ task: TaskConfiguration,
+        _ terms: EvaluationTerms,
+        rounds: Int
+    ) throws -> PrivacyEvent {
+        guard terms.samplingRate >= 0x1p-32, terms.samplingRate <= 1 else {
+            throw PlanError(
+                field: "evaluation.sampling-rate",
+                reason: "is \(terms.samplingRate), but must be from 2^-32 to 1"
+            )
+        }
+        let noise = try NoisePlan(
+            multiple: terms.noiseMultiple,
+            bound: terms.bound,
+            shares: task.stages.fewestSurvivors - task.colluders
+        )
+        let round =
+            terms.samplingRate == 1 ? noise.event : .poissonSampled(rate: terms.samplingRate, event: noise.event)
+        let event = PrivacyEvent.composed([.init(round, count: rounds)])
+        let epsilon = try RDPAccountant.epsilon(of: event, delta: DeltaShares.accountant(of: task.delta)).epsilon
+        guard epsilon < task.epsilon else {
+            throw PlanError(
+                field: "evaluation.noise-multiplier",
+                reason:
+                    "costs epsilon \(epsilon.roundedUp(decimals: 4)) in \(rounds) evaluation rounds, which leaves nothing of"
+                    + " privacy.epsilon \(task.epsilon) for training; use a larger one, or evaluate less often"
+            )
+        }
+        return event
+    }
+
+    private static func checkColluders(_ task: TaskConfiguration) throws(PlanError) {
         guard task.colluders >= 1, task.colluders < task.stages.fewestSurvivors else {
             throw PlanError(
                 field: "privacy.colluders",
@@ -87,11 +162,23 @@ package enum TaskPlanner {
                     "is \(task.colluders), but must be from 1 to one less than the \(task.stages.fewestSurvivors) fewest survivors"
             )
         }
+    }
+
+    /// The noise: the smallest multiplier that keeps ε against the colluders after all rounds, those for evaluation included,
+    /// then whole numbers for it.
+    private static func privacyTerms(
+        _ task: TaskConfiguration,
+        _ rounds: RoundCounts,
+        _ evaluation: EvaluationTerms?,
+        dimension: Int
+    ) throws -> PrivacyTerms {
+        try checkColluders(task)
         let multiplier = try RDPAccountant.noiseMultiplier(
             forEpsilon: task.epsilon,
             delta: DeltaShares.accountant(of: task.delta),
             samplingRate: task.samplingRate,
-            steps: task.stages.rounds
+            steps: rounds.training,
+            beside: evaluation.map { try evaluationEvent(task, $0, rounds: rounds.evaluation) }
         )
         let grid = try CertifiedGrid(clip: task.clip, dimension: dimension)
         let noise = try NoisePlan.shared(

@@ -68,11 +68,12 @@ final class PartialSums: @unchecked Sendable {
     private func read(_ round: RoundIdentifier, _ plan: ServedPlan, _ session: StoreSession) throws -> Live {
         // Rounds of the same task before this one have ended.
         live = live.filter { $0.key.task != round.task }
+        let form = plan.form(of: round)
         guard let stored = try session.partialSum(of: worker, in: round) else {
-            return Live(try RunningSum(ring: plan.ring, count: plan.parameters), bytesUp: 0)
+            return Live(try RunningSum(ring: form.ring, count: form.count), bytesUp: 0)
         }
         let bytes = try keys.open(stored.sealedSum, context: Self.context(round))
-        let sum = try RunningSum(serialized: bytes, ring: plan.ring, count: plan.parameters)
+        let sum = try RunningSum(serialized: bytes, ring: form.ring, count: form.count)
         return Live(sum, bytesUp: stored.bytesUp)
     }
 
@@ -95,10 +96,11 @@ final class PartialSums: @unchecked Sendable {
         plan: ServedPlan,
         keys: ServerKeys
     ) throws -> RunningSum {
-        var whole = try RunningSum(ring: plan.ring, count: plan.parameters)
+        let form = plan.form(of: round)
+        var whole = try RunningSum(ring: form.ring, count: form.count)
         for part in parts {
             let bytes = try keys.open(part.sealedSum, context: context(round))
-            let sum = try RunningSum(serialized: bytes, ring: plan.ring, count: plan.parameters)
+            let sum = try RunningSum(serialized: bytes, ring: form.ring, count: form.count)
             guard sum.updates == part.updates else {
                 throw AggregatorError.failure(
                     "\(round): the sum of worker \(part.worker) has another number of updates"

@@ -11,12 +11,27 @@ internal import Updates
 struct ServedPlan: Sendable {
     let plan: TaskPlan
     let hash: [UInt8]
-    let ring: Ring
+    private let training: UpdateForm
+    private let evaluation: UpdateForm
 
-    var parameters: Int { plan.model.parameters }
+    /// What every update of a round looks like.
+    struct UpdateForm: Sendable {
+        let count: Int
+        let ring: Ring
 
-    /// The largest body that an honest client of this plan sends.
-    var uploadLimit: Int { WireLimits.upload(count: plan.model.parameters, bits: plan.ringBits) }
+        /// The largest body that an honest client sends.
+        var uploadLimit: Int { WireLimits.upload(count: count, bits: ring.bits) }
+    }
+
+    /// The largest body that an honest client of this plan sends, whatever the round.
+    var uploadLimit: Int { max(training.uploadLimit, evaluation.uploadLimit) }
+
+    func form(of round: RoundIdentifier) -> UpdateForm {
+        switch plan.rounds.kind(ofRound: round.round) {
+        case .training: training
+        case .evaluation: evaluation
+        }
+    }
 
     /// - Throws: ``AggregatorError`` where the bytes are not those of the hash, or not a plan.
     init(bytes: [UInt8], hash: [UInt8]) throws {
@@ -31,7 +46,11 @@ struct ServedPlan: Sendable {
     init(_ plan: TaskPlan, hash: [UInt8]) throws {
         self.plan = plan
         self.hash = hash
-        ring = try Ring(bits: plan.ringBits)
+        training = UpdateForm(count: plan.model.parameters, ring: try Ring(bits: plan.ringBits))
+        evaluation = UpdateForm(
+            count: EvaluationTerms.coordinates,
+            ring: try Ring(bits: EvaluationTerms.ringBits)
+        )
     }
 }
 

@@ -21,6 +21,8 @@ package struct TaskReport: Sendable, Codable, Equatable {
     /// On the public evaluation data, after the last committed round.
     package var testAccuracy: Double?
     package var testLoss: Double?
+    /// On what clients hold out; `nil` for a task without evaluation rounds.
+    package var heldOut: HeldOutReport?
     /// Against the colluders: what the plan was made for. 0 before the first charge; `nil` where none can be stated.
     package var epsilon: Double?
     package var epsilonAgainst: PrivacyByAdversary
@@ -66,4 +68,36 @@ package struct PrivacyByAdversary: Sendable, Codable, Equatable {
     package var server: Double?
     /// How many clients the colluders are.
     package var colluderCount: Int
+}
+
+/// What evaluation rounds told of clients' held-out examples, and what that was paid with.
+package struct HeldOutReport: Sendable, Codable, Equatable {
+    /// One committed evaluation round.
+    package struct Line: Sendable, Codable, Equatable {
+        package var round: Int
+        /// The drawn examples as far as the noise lets it be told, and the standard deviation that the noise gives it.
+        package var count: Double
+        package var countError: Double
+        /// `nil` where there are not enough examples to tell.
+        package var accuracy: Double?
+        package var accuracyError: Double?
+        package var loss: Double?
+        package var lossError: Double?
+    }
+
+    /// All committed evaluation rounds, in order.
+    package var rounds: [Line]
+    /// Attempts at evaluation rounds that were charged, abandoned and open ones included.
+    package var attempts: Int
+    /// Training rounds before each evaluation round.
+    package var every: Int
+    package var samplingRate: Double
+    /// A larger loss counts as this, in nats.
+    package var lossBound: Double
+    /// L2 bound of one example's three integers.
+    package var bound: Int64
+    /// σ of each noise share, in the same steps.
+    package var shareSigma: Double
+    /// ε of the evaluation rounds alone. It is a part of the task's ε, not beside it.
+    package var epsilonPaid: PrivacyByAdversary
 }

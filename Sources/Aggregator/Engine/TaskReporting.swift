@@ -18,12 +18,15 @@ extension Administration {
             throw AggregatorError.failure("task \(task.name): its plan is not in the database")
         }
         let plan = try Sotto_V1_Plan(wire: planBytes, what: "plan of task \(task.name)").plan()
-        let attempts = ledger.charges.count { $0.attempt.task == task.name }
+        let counts = plan.attempts(in: ledger)
+        let attempts = counts.total
         // Before the first charge nothing is spent, but how it will be accounted is known.
-        let claims = try plan.claims(rounds: max(1, attempts))
+        let claims = try plan.claims(attempts: attempts == 0 ? RoundCounts(training: 1) : counts)
         let certificate = ledger.charges.first { $0.attempt.task == task.name }?.certificate
         let main = claims.first { $0.adversary == .colluders(plan.privacy.colluders) }
         let results = try session.results(of: task.name)
+        // An evaluation round leaves the model as it was scored before.
+        let lastTrained = results.last { $0.heldOut == nil }
         let survivors = results.reduce(0) { $0 + $1.survivors }
         let modelBytes = try session.blobLength(task.modelHash) ?? 0
         return TaskReport(
@@ -39,8 +42,9 @@ extension Administration {
             cohort: plan.rounds.cohort,
             fewestSurvivors: plan.rounds.fewestSurvivors,
             waitingClients: 0,
-            testAccuracy: results.last?.accuracy,
-            testLoss: results.last?.loss,
+            testAccuracy: lastTrained?.accuracy,
+            testLoss: lastTrained?.loss,
+            heldOut: try heldOut(plan, results, attempts: counts.evaluation),
             epsilon: attempts == 0 ? 0 : main?.epsilon,
             epsilonAgainst: PrivacyByAdversary(plan, claims: attempts == 0 ? nil : claims),
             plannedEpsilon: plan.privacy.targetEpsilon,
@@ -48,7 +52,7 @@ extension Administration {
             deltaParts: main?.deltaParts,
             unit: PrivacyUnit.example.rawValue,
             adjacency: Adjacency.addRemoveOne.rawValue,
-            sampling: plan.sampling(rounds: attempts),
+            sampling: plan.sampling(attempts: counts),
             accountant: main?.accountant.title ?? "",
             conversion: main?.conversion?.rawValue ?? "",
             assumptions: main?.assumptions ?? [],
@@ -64,6 +68,39 @@ extension Administration {
             ledgerEntries: ledger.entries.count,
             modelFolder: modelFolder(task.name, stateFolder: configuration.stateFolder),
             database: configuration.database.description
+        )
+    }
+
+    private static func heldOut(_ plan: TaskPlan, _ results: [RoundResult], attempts: Int) throws -> HeldOutReport? {
+        guard let terms = plan.evaluation, let every = plan.rounds.evaluationEvery else { return nil }
+        return HeldOutReport(
+            rounds: results.compactMap { result in
+                result.heldOut.map { HeldOutReport.Line(round: result.round, $0) }
+            },
+            attempts: attempts,
+            every: every,
+            samplingRate: terms.samplingRate,
+            lossBound: terms.lossBound,
+            bound: terms.bound,
+            shareSigma: 64 * Double(terms.noiseMultiple),
+            epsilonPaid: PrivacyByAdversary(
+                plan,
+                claims: attempts == 0 ? nil : try plan.claims(attempts: RoundCounts(evaluation: attempts))
+            )
+        )
+    }
+}
+
+extension HeldOutReport.Line {
+    init(round: Int, _ metrics: HeldOutMetrics) {
+        self.init(
+            round: round,
+            count: metrics.count,
+            countError: metrics.countError,
+            accuracy: metrics.accuracy,
+            accuracyError: metrics.accuracyError,
+            loss: metrics.loss,
+            lossError: metrics.lossError
         )
     }
 }

@@ -19,7 +19,7 @@ package final class TaskRuntime {
     let served: ServedPlan
     let network: Network
     let numerics: Numerics
-    let ring: Ring
+    /// Of training rounds.
     let certificate: SensitivityCertificate
     /// From grid steps to the mean gradient.
     let gradientScale: Double
@@ -55,7 +55,6 @@ package final class TaskRuntime {
             storage: plan.model.numbers.storage,
             lossScaleExponent: plan.model.numbers.lossScaleExponent
         )
-        ring = try Ring(bits: plan.ringBits)
         let grid = try CertifiedGrid(
             clip: plan.privacy.clipNorm,
             dimension: network.parameterCount,
@@ -77,7 +76,7 @@ package final class TaskRuntime {
         parameters = Buffer(count: network.parameterCount)
     }
 
-    /// What a model step gives.
+    /// What the end of a round gives.
     package struct Step {
         package let model: [UInt8]
         package let modelHash: [UInt8]
@@ -85,6 +84,28 @@ package final class TaskRuntime {
         let evaluation: Evaluation?
         /// Why there is none, where there should be one: a round is not lost because its evaluation data are.
         let evaluationTrouble: String?
+        /// What an evaluation round told.
+        package let heldOut: HeldOutMetrics?
+    }
+
+    /// Reads the metrics out of an evaluation round's sum; model and optimizer stay as they are.
+    ///
+    /// - Parameter survivors: updates in the sum.
+    package func evaluated(
+        model: [UInt8],
+        modelHash: [UInt8],
+        optimizerState: [UInt8],
+        sum: [Int64],
+        survivors: Int
+    ) -> Step {
+        Step(
+            model: model,
+            modelHash: modelHash,
+            optimizerState: optimizerState,
+            evaluation: nil,
+            evaluationTrouble: nil,
+            heldOut: HeldOutMetrics(sum: sum, shares: survivors, terms: plan.evaluationTerms)
+        )
     }
 
     /// Takes the model step for a round's sum.
@@ -117,7 +138,8 @@ package final class TaskRuntime {
             modelHash: SHA256.hash(bytes),
             optimizerState: OptimizerState.encode(optimizer.state),
             evaluation: evaluation,
-            evaluationTrouble: trouble
+            evaluationTrouble: trouble,
+            heldOut: nil
         )
     }
 
@@ -134,11 +156,12 @@ package final class TaskRuntime {
 
     /// A charge for an attempt of this task.
     func reservation(of round: RoundIdentifier, modelHash: [UInt8]) -> LedgerCharge {
-        LedgerCharge(
+        let kind = plan.rounds.kind(ofRound: round.round)
+        return LedgerCharge(
             LedgerCharge.Attempt(task: round.task, round: round.round, attempt: round.attempt),
             kind: .reserved,
-            events: plan.events,
-            certificate: certificate,
+            events: plan.events(of: kind),
+            certificate: kind == .training ? certificate : plan.evaluationTerms.certificate,
             modelHashBefore: modelHash
         )
     }

@@ -109,7 +109,18 @@ extension Tender {
         }
         let step: TaskRuntime.Step
         do {
-            step = try runtime.step(model: model, optimizerState: optimizerState, sum: sum.decoded())
+            switch runtime.plan.rounds.kind(ofRound: identifier.round) {
+            case .training:
+                step = try runtime.step(model: model, optimizerState: optimizerState, sum: sum.decoded())
+            case .evaluation:
+                step = runtime.evaluated(
+                    model: model,
+                    modelHash: record.modelHash,
+                    optimizerState: optimizerState,
+                    sum: sum.decoded(),
+                    survivors: count
+                )
+            }
         } catch let error as AggregatorError {
             // The same sum would fail again and again, so the attempt ends here, and an operator looks at it.
             try abandon(record, task, runtime, lease)
@@ -133,6 +144,7 @@ extension Tender {
         var result = result(of: record)
         result.accuracy = step.evaluation?.accuracy
         result.loss = step.evaluation.flatMap { $0.loss.isFinite ? $0.loss : nil }
+        result.heldOut = step.heldOut
         let isLast = identifier.round == runtime.plan.rounds.rounds
         let commit = RoundCommit(
             identifier: identifier,
@@ -150,7 +162,8 @@ extension Tender {
         }
         store.scrub()
         try ledgers[task.population]?.append(entry)
-        let accuracy = result.accuracy.map { ", accuracy \($0)" } ?? ""
+        let told = result.accuracy.map { ", accuracy \($0)" } ?? ""
+        let accuracy = step.heldOut.map { ", \($0)" } ?? told
         logger.info("\(identifier): committed with \(record.accepted) updates\(accuracy), ledger entry \(entry.index)")
         if let task = try store.read({ session in try session.task(task.name) }) { publishOrSay(task) }
     }

@@ -49,7 +49,12 @@ extension Aggregator {
             guard task.status == .running else { continue }
             // Who may not take part in the next round is not waited for.
             let round = (record?.identifier.round ?? task.round) + 1
-            let past = try session.participation(of: client, in: task.name, exceptRound: round)
+            let past = try session.participation(
+                of: client,
+                in: task.name,
+                exceptRound: round,
+                exceptEvery: plan.plan.rounds.evaluationPeriod
+            )
             let standing = ServerRound.Standing(participations: past.count, lastRound: past.lastRound)
             if plan.plan.rounds.allows(standing, inRound: round) { waitsFor.append(task) }
         }
@@ -73,7 +78,8 @@ extension Aggregator {
             let past = try session.participation(
                 of: client,
                 in: identifier.task,
-                exceptRound: identifier.round
+                exceptRound: identifier.round,
+                exceptEvery: plan.plan.rounds.evaluationPeriod
             )
             (standing.participations, standing.lastRound) = (past.count, past.lastRound)
         }

@@ -135,18 +135,23 @@ extension Aggregator {
         plan: ServedPlan
     ) throws -> DecodedUpdate {
         let identifier = record.identifier
-        let message = try Sotto_V1_UpdateUpload(wire: body, limit: plan.uploadLimit, what: "update")
+        let form = plan.form(of: identifier)
+        let message = try Sotto_V1_UpdateUpload(wire: body, limit: form.uploadLimit, what: "update")
         func require(_ holds: Bool, _ what: String) throws {
             if !holds { throw APIError(422, "update for \(identifier): \(what)") }
         }
         try require(message.planHash.byteArray == plan.hash, "is for another plan; take the one of the assignment")
         try require(message.modelHash.byteArray == record.modelHash, "is for another model than this round's")
         try require(message.keyID == record.keyID, "is sealed to another key than this round's")
-        let count = plan.parameters
-        try require(message.count == UInt64(count), "has \(message.count) values; the model has \(count)")
+        let (count, ring) = (form.count, form.ring)
+        let isTraining = plan.plan.rounds.kind(ofRound: identifier.round) == .training
         try require(
-            message.ringBits == UInt32(plan.ring.bits),
-            "is in a ring of \(message.ringBits) bits; the plan says \(plan.ring.bits)"
+            message.count == UInt64(count),
+            "has \(message.count) values; \(isTraining ? "the model" : "an evaluation round") has \(count)"
+        )
+        try require(
+            message.ringBits == UInt32(ring.bits),
+            "is in a ring of \(message.ringBits) bits; the plan says \(ring.bits)"
         )
         guard let codec = UpdateCodec(rawValue: message.codec) else {
             throw APIError(422, "update for \(identifier): has an unknown codec \(message.codec)")
@@ -156,7 +161,7 @@ extension Aggregator {
                 encapsulatedKey: message.encapsulatedKey.byteArray,
                 ciphertext: message.ciphertext.byteArray,
                 codec: codec,
-                ring: plan.ring,
+                ring: ring,
                 count: count
             )
             try require(message.plaintextLength == UInt64(sealed.plaintextLength), "names a wrong plaintext length")
@@ -169,7 +174,7 @@ extension Aggregator {
                 client: client,
                 keyID: record.keyID,
                 codec: codec,
-                ring: plan.ring,
+                ring: ring,
                 count: count,
                 plaintextLength: sealed.plaintextLength
             )
@@ -213,7 +218,7 @@ extension Aggregator {
         if let update = try session.update(of: client, in: identifier) { return .known(update) }
         guard let record = try session.round(identifier), record.state == .open else { throw Self.notOpen(identifier) }
         guard try session.isMember(client, of: identifier) else { throw Self.notMember(client, identifier) }
-        let limit = try plans.plan(record.planHash, session).uploadLimit
+        let limit = try plans.plan(record.planHash, session).form(of: identifier).uploadLimit
         guard part.total <= limit else {
             throw APIError(413, "update for \(identifier): has \(part.total) bytes; the plan allows \(limit)")
         }

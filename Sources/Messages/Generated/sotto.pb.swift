@@ -98,6 +98,16 @@ package nonisolated struct Sotto_V1_Plan: @unchecked Sendable {
   /// Clears the value of `coding`. Subsequent reads from it will return its default value.
   package mutating func clearCoding() {_uniqueStorage()._coding = nil}
 
+  /// Absent where no round is for evaluation. A plan with it has version 2, so that a client that does not know it refuses.
+  package var evaluation: Sotto_V1_Plan.Evaluation {
+    get {_storage._evaluation ?? Sotto_V1_Plan.Evaluation()}
+    set {_uniqueStorage()._evaluation = newValue}
+  }
+  /// Returns true if `evaluation` has been explicitly set.
+  package var hasEvaluation: Bool {_storage._evaluation != nil}
+  /// Clears the value of `evaluation`. Subsequent reads from it will return its default value.
+  package mutating func clearEvaluation() {_uniqueStorage()._evaluation = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated struct Model: Sendable {
@@ -224,6 +234,32 @@ package nonisolated struct Sotto_V1_Plan: @unchecked Sendable {
     // methods supported on all messages.
 
     package var ringBits: UInt32 = 0
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  /// Rounds whose number is a multiple of every + 1 tell how well the model does on examples that clients hold out.
+  package nonisolated struct Evaluation: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    /// Training rounds before each evaluation round.
+    package var every: UInt32 = 0
+
+    /// Probability with which every held-out example takes part.
+    package var samplingRate: Double = 0
+
+    /// A larger loss counts as this.
+    package var lossBound: Double = 0
+
+    /// L2 bound of one example's three integers.
+    package var bound: UInt64 = 0
+
+    /// Each client's noise share has the standard deviation 64 * noise_multiple.
+    package var noiseMultiple: UInt64 = 0
 
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -582,7 +618,7 @@ fileprivate nonisolated let _protobuf_package = "sotto.v1"
 
 nonisolated extension Sotto_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Plan"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}task\0\u{1}population\0\u{1}model\0\u{1}privacy\0\u{1}rounds\0\u{1}optimizer\0\u{1}coding\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}task\0\u{1}population\0\u{1}model\0\u{1}privacy\0\u{1}rounds\0\u{1}optimizer\0\u{1}coding\0\u{1}evaluation\0")
 
   fileprivate class _StorageClass {
     var _version: UInt32 = 0
@@ -593,6 +629,7 @@ nonisolated extension Sotto_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _rounds: Sotto_V1_Plan.Rounds? = nil
     var _optimizer: Sotto_V1_Plan.Optimizer? = nil
     var _coding: Sotto_V1_Plan.Coding? = nil
+    var _evaluation: Sotto_V1_Plan.Evaluation? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -611,6 +648,7 @@ nonisolated extension Sotto_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _rounds = source._rounds
       _optimizer = source._optimizer
       _coding = source._coding
+      _evaluation = source._evaluation
     }
   }
 
@@ -637,6 +675,7 @@ nonisolated extension Sotto_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 6: try { try decoder.decodeSingularMessageField(value: &_storage._rounds) }()
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._optimizer) }()
         case 8: try { try decoder.decodeSingularMessageField(value: &_storage._coding) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._evaluation) }()
         default: break
         }
       }
@@ -673,6 +712,9 @@ nonisolated extension Sotto_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Messa
       try { if let v = _storage._coding {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
       } }()
+      try { if let v = _storage._evaluation {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -690,6 +732,7 @@ nonisolated extension Sotto_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._rounds != rhs_storage._rounds {return false}
         if _storage._optimizer != rhs_storage._optimizer {return false}
         if _storage._coding != rhs_storage._coding {return false}
+        if _storage._evaluation != rhs_storage._evaluation {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -989,6 +1032,56 @@ nonisolated extension Sotto_V1_Plan.Coding: SwiftProtobuf.Message, SwiftProtobuf
 
   package static func ==(lhs: Sotto_V1_Plan.Coding, rhs: Sotto_V1_Plan.Coding) -> Bool {
     if lhs.ringBits != rhs.ringBits {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Sotto_V1_Plan.Evaluation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Sotto_V1_Plan.protoMessageName + ".Evaluation"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}every\0\u{3}sampling_rate\0\u{3}loss_bound\0\u{1}bound\0\u{3}noise_multiple\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.every) }()
+      case 2: try { try decoder.decodeSingularDoubleField(value: &self.samplingRate) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self.lossBound) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.bound) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.noiseMultiple) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.every != 0 {
+      try visitor.visitSingularUInt32Field(value: self.every, fieldNumber: 1)
+    }
+    if self.samplingRate.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.samplingRate, fieldNumber: 2)
+    }
+    if self.lossBound.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.lossBound, fieldNumber: 3)
+    }
+    if self.bound != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bound, fieldNumber: 4)
+    }
+    if self.noiseMultiple != 0 {
+      try visitor.visitSingularUInt64Field(value: self.noiseMultiple, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Sotto_V1_Plan.Evaluation, rhs: Sotto_V1_Plan.Evaluation) -> Bool {
+    if lhs.every != rhs.every {return false}
+    if lhs.samplingRate != rhs.samplingRate {return false}
+    if lhs.lossBound != rhs.lossBound {return false}
+    if lhs.bound != rhs.bound {return false}
+    if lhs.noiseMultiple != rhs.noiseMultiple {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
