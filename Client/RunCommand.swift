@@ -41,6 +41,17 @@ struct RunCommand: ParsableCommand {
     )
     var data: String
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Examples apart from --data to evaluate models on, in rounds that tell it with noise: as --data, or the published \
+            test set, for example digits-test:3/8. Without it such rounds get noise alone.
+            """,
+            valueName: "kind:path"
+        )
+    )
+    var heldOut: String?
+
     @Option(help: ArgumentHelp("The most memory this process may take, for example 64MiB.", valueName: "size"))
     var memoryLimit: ByteSize
 
@@ -131,6 +142,7 @@ struct RunCommand: ParsableCommand {
         configuration.deviceKey =
             deviceKey.map(DeviceKeySource.file) ?? keyInEnvironment.map(DeviceKeySource.hexadecimal) ?? .stateFolder
         configuration.conditions = onlyWhen
+        configuration.heldOut = heldOut
         configuration.serverCertificate = serverCertificate
         let participant = try Participant(
             configuration: configuration,

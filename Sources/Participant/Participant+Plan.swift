@@ -29,6 +29,7 @@ extension Participant {
                 bytes: bytes,
                 hash: hash,
                 dataset: dataset,
+                heldOut: heldOut,
                 memoryLimit: configuration.memoryLimit,
                 workers: configuration.workers,
                 baseBytes: ProcessMemory.resident() ?? 0
@@ -54,10 +55,19 @@ extension Participant {
                 \(reviewed.memory.totalBytes >> 20) MiB
                 """
             )
+            if plan.evaluation != nil {
+                logger.info(
+                    """
+                    task \(plan.task): \(plan.rounds.counts.evaluation) of the rounds are for evaluation, with \
+                    \(heldOut == nil ? "noise alone; --held-out would name examples" : "what --held-out names")
+                    """
+                )
+            }
             for claim in try Self.claims(of: plan) { logger.info("task \(plan.task): \(claim)") }
             sources[reviewed.planHash] = try ShareSource(
                 reviewed,
                 dataset: dataset,
+                heldOut: heldOut,
                 randomness: randomness,
                 workers: configuration.workers
             )

@@ -23,6 +23,7 @@ public final class Participant {
     let configuration: ParticipantConfiguration
     let logger: Logger
     let dataset: Dataset
+    let heldOut: Dataset?
     let makeTransport: () throws(TransportError) -> any Transport
     let randomness: ShareRandomness
     let clock: @Sendable () -> UInt64
@@ -88,21 +89,51 @@ public final class Participant {
         self.pause = pause
         makeTransport = transport
         try Self.checkCertificate(configuration.serverCertificate)
+        let (dataBytes, data) = try Self.read("--data", configuration.data, configuration.memoryLimit)
+        dataset = data
+        heldOut = try configuration.heldOut.map { (source) throws(ParticipantError) in
+            try Self.checkApart(source, from: configuration.data)
+            return try Self.read("--held-out", source, configuration.memoryLimit, beside: dataBytes).dataset
+        }
+        report.delta = configuration.delta
+    }
+
+    /// - Parameter other: bytes of data that were read before.
+    private static func read(
+        _ flag: String,
+        _ source: String,
+        _ limit: Int,
+        beside other: Int = 0
+    ) throws(ParticipantError) -> (bytes: Int, dataset: Dataset) {
         do {
             // The limit comes before the data, which are most of what a small model needs.
-            let bytes = try DatasetSource.plannedBytes(configuration.data)
-            guard bytes < configuration.memoryLimit else {
+            let bytes = try DatasetSource.plannedBytes(source)
+            guard other + bytes < limit else {
                 throw ParticipantError.limit(
-                    "--data \(configuration.data): takes \(bytes) bytes; --memory-limit allows \(configuration.memoryLimit)"
+                    "\(flag) \(source): takes \(bytes) bytes\(other > 0 ? " beside \(other)" : ""); --memory-limit allows \(limit)"
                 )
             }
-            dataset = try DatasetSource.load(configuration.data).train
+            return (bytes, try DatasetSource.load(source).train)
         } catch let error as ParticipantError {
             throw error
         } catch {
-            throw .input("--data \(configuration.data): \(error)")
+            throw .input("\(flag) \(source): \(error)")
         }
-        report.delta = configuration.delta
+    }
+
+    /// A model is not evaluated on what it was trained on.
+    private static func checkApart(_ heldOut: String, from data: String) throws(ParticipantError) {
+        do {
+            guard try !DatasetSource.overlap(heldOut, data) else {
+                throw ParticipantError.input(
+                    "--held-out \(heldOut): has examples of --data \(data); name others, for example another part"
+                )
+            }
+        } catch let error as ParticipantError {
+            throw error
+        } catch {
+            throw .input("--held-out \(heldOut): \(error)")
+        }
     }
 
     /// A file that cannot be used is a mistake of this device, which no waiting mends.

@@ -10,6 +10,9 @@ public struct ParticipantConfiguration: Sendable {
     public var serverCertificate: String?
     /// The private data, for example `digits:3/8`, `idx:DIR` or `cifar10:DIR`.
     public var data: String
+    /// Private examples apart from ``data``, on which models are evaluated in rounds that tell it with noise, for example
+    /// `digits-test:3/8`; `nil` where there are none: then such rounds get this device's noise alone.
+    public var heldOut: String?
     /// Folder for keys, ledger and unfinished rounds. One folder is one participant of one server.
     public var stateFolder: String
     /// The key that the state folder is encrypted under.

@@ -24,8 +24,10 @@ package struct ReviewedPlan {
     package let certificate: SensitivityCertificate
     package let ring: Ring
     package let memory: ShareMemory
-    /// Examples whose work this device does in a round, drawn or not.
+    /// Examples whose work this device does in a training round, drawn or not.
     package let slots: Int
+    /// The same in an evaluation round, of the held-out examples.
+    package let heldOutSlots: Int
 
     /// The most bytes of a model file: its values and a header.
     package var modelLimit: Int { network.parameterCount * MemoryLayout<Float>.stride + 256 * 1024 }
@@ -35,11 +37,14 @@ package struct ReviewedPlan {
     /// Nothing is taken from the server's word but the plan itself: the network, the grid, the certificate and the events
     /// are derived here.
     ///
-    /// - Parameter baseBytes: what the process takes now, its data included.
+    /// - Parameters:
+    ///   - heldOut: what evaluation rounds use, if there is something; plans without such rounds do not look at it.
+    ///   - baseBytes: what the process takes now, its data included.
     package init(
         bytes: [UInt8],
         hash: [UInt8],
         dataset: Dataset,
+        heldOut: Dataset? = nil,
         memoryLimit: Int,
         workers: Int,
         baseBytes: Int
@@ -60,6 +65,14 @@ package struct ReviewedPlan {
                 "--data: has examples of shape \(dataset.exampleShape) in \(dataset.classes) classes; \(task) needs"
                     + " \(plan.model.inputShape) in \(plan.model.classes)"
             )
+        }
+        if plan.evaluation != nil, let heldOut {
+            guard heldOut.exampleShape == plan.model.inputShape, heldOut.classes == plan.model.classes else {
+                throw .input(
+                    "--held-out: has examples of shape \(heldOut.exampleShape) in \(heldOut.classes) classes; \(task) needs"
+                        + " \(plan.model.inputShape) in \(plan.model.classes)"
+                )
+            }
         }
         do {
             network = try Network.preset(
@@ -106,8 +119,14 @@ package struct ReviewedPlan {
             )
         }
         slots = PaddedDraw.slots(examples: dataset.count, rate: plan.privacy.samplingRate)
+        let heldOutCount = heldOut?.count ?? 0
+        heldOutSlots =
+            plan.evaluation.map {
+                PaddedDraw.slots(examples: heldOutCount, rate: $0.samplingRate)
+            } ?? 0
         memory = ShareMemory(
             slots: slots,
+            heldOut: heldOutSlots > 0 ? (max(heldOutCount, heldOutSlots), numerics) : nil,
             network: network,
             clipping: clipping,
             ring: ring,
@@ -133,6 +152,7 @@ package struct ShareMemory: Sendable {
 
     init(
         slots: Int,
+        heldOut: (examples: Int, numerics: Numerics)?,
         network: Network,
         clipping: ClippingPlan,
         ring: Ring,
@@ -140,6 +160,9 @@ package struct ShareMemory: Sendable {
         workers: Int
     ) {
         let count = network.parameterCount
+        let evaluation = heldOut.map {
+            HeldOutSum.plannedBytes(for: network, workers: workers, numerics: $0.numerics, examples: $0.examples)
+        }
         items = [
             // Libraries, the data and the connection are there when a plan is reviewed.
             ("process with data", baseBytes),
@@ -161,6 +184,8 @@ package struct ShareMemory: Sendable {
             // Byte planes, both codings, sealed bytes, message, stored copy and request may be alive at once.
             ("coding and upload", 8 * SealedUpdate.largestCiphertext(count: count, ring: ring)),
             ("threads", workers << 20),
+            // Beside the buffers of training, which stay.
+            ("evaluation", evaluation ?? 0),
         ]
     }
 }

@@ -29,16 +29,25 @@ package struct ShareSource {
     private let parameters: Buffer<Float>
     /// Examples whose work a round takes, drawn or not; 0 where somebody counts what clipping does.
     private let slots: Int
+    /// What this device has for evaluation rounds.
+    private let heldOut: Dataset?
 
-    /// - Parameter insecureDiagnostics: counts what clipping does to the examples: for public data only.
+    /// - Parameters:
+    ///   - heldOut: the examples of evaluation rounds; `nil` gives noise alone.
+    ///   - insecureDiagnostics: counts what clipping does to the examples: for public data only.
     package init(
         _ reviewed: ReviewedPlan,
         dataset: Dataset,
+        heldOut: Dataset? = nil,
         randomness: ShareRandomness,
         workers: Int,
         insecureDiagnostics: ClippingDiagnostics? = nil
     ) throws(ParticipantError) {
-        if case .insecureNoise = randomness { try Self.checkPublic(dataset) }
+        if case .insecureNoise = randomness {
+            try Self.checkPublic(dataset)
+            if let heldOut { try Self.checkPublic(heldOut) }
+        }
+        self.heldOut = heldOut
         if insecureDiagnostics != nil { try Self.checkPublic(dataset) }
         self.reviewed = reviewed
         self.dataset = dataset
@@ -86,7 +95,14 @@ package struct ShareSource {
             parameters.write { target in
                 for index in values.indices { target[index] = values[index] }
             }
-            let share = try noiseShare(round)
+            guard reviewed.plan.rounds.kind(ofRound: round.round) == .training else {
+                return try evaluationUpdate(round, isStopped)
+            }
+            let share = try noiseShare(
+                round,
+                count: reviewed.network.parameterCount,
+                reviewed.plan.privacy.noiseMultiple
+            )
             let sampler = try PoissonSampler(rate: reviewed.plan.privacy.samplingRate)
             let event = reviewed.plan.event(against: .server)
             switch randomness {
@@ -108,17 +124,59 @@ package struct ShareSource {
         }
     }
 
-    private func noiseShare(_ round: RoundIdentifier) throws -> NoiseShare {
-        let count = reviewed.network.parameterCount
+    /// This device's part in an evaluation round: the held-out examples' integers, with noise of the same kind as that of a
+    /// training update. Without examples it is noise alone.
+    private func evaluationUpdate(
+        _ round: RoundIdentifier,
+        _ isStopped: @escaping @Sendable () -> Bool
+    ) throws -> EncodedUpdate? {
+        let terms = reviewed.plan.evaluationTerms
+        let share = try noiseShare(round, count: EvaluationTerms.coordinates, terms.noiseMultiple)
+        let sampler = try PoissonSampler(rate: terms.samplingRate)
+        let drawn: [Int]
         switch randomness {
         case .secret:
-            let mechanism = try DiscreteGaussian(multiple: reviewed.plan.privacy.noiseMultiple)
+            var coins = SecretStream(.draw)
+            drawn = sampler.draw(count: heldOut?.count ?? 0, from: &coins)
+        case .insecureNoNoise(let seed):
+            var coins = InsecureTestStream(seed: seed(round))
+            drawn = sampler.draw(count: heldOut?.count ?? 0, from: &coins)
+        case .insecureNoise(let randomness):
+            var coins = randomness(round).stream(.draw)
+            drawn = sampler.draw(count: heldOut?.count ?? 0, from: &coins)
+        }
+        guard let integers = heldOutSum(of: drawn, terms, isStopped) else { return nil }
+        let ring = try Ring(bits: EvaluationTerms.ringBits)
+        return Update<Clipped>(values: integers, certificate: terms.certificate).noised(by: share).encoded(in: ring)
+    }
+
+    private func heldOutSum(
+        of drawn: [Int],
+        _ terms: EvaluationTerms,
+        _ isStopped: @escaping @Sendable () -> Bool
+    ) -> [Int64]? {
+        guard let heldOut else { return [Int64](repeating: 0, count: EvaluationTerms.coordinates) }
+        return HeldOutSum(reviewed.network, pool: pool, numerics: reviewed.numerics).sum(
+            of: heldOut,
+            drawn: drawn,
+            slots: reviewed.heldOutSlots,
+            coordinates: EvaluationTerms.coordinates,
+            parameters: parameters,
+            isStopped: isStopped,
+            contribution: { terms.contribution(loss: $0, correct: $1, of: $2) }
+        )
+    }
+
+    private func noiseShare(_ round: RoundIdentifier, count: Int, _ multiple: UInt64) throws -> NoiseShare {
+        switch randomness {
+        case .secret:
+            let mechanism = try DiscreteGaussian(multiple: multiple)
             var stream = SecretStream(.noise)
             return NoiseShare.draw(count: count, mechanism: mechanism, stream: &stream)
         case .insecureNoNoise:
             return .insecureZero(count: count)
         case .insecureNoise(let randomness):
-            let mechanism = try DiscreteGaussian(multiple: reviewed.plan.privacy.noiseMultiple)
+            let mechanism = try DiscreteGaussian(multiple: multiple)
             var stream = randomness(round).stream(.noise)
             return NoiseShare.draw(count: count, mechanism: mechanism, stream: &stream)
         }

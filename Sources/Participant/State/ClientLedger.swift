@@ -87,29 +87,55 @@ package struct ClientLedger: ~Copyable {
     }
 
     /// What the plan's limits say about a round. A round counts once it is charged, however often it is tried: another attempt
-    /// at it is no further participation, because only one of them is ever released.
+    /// at it is no further participation, because only one of them is ever released. The limits are about training: evaluation
+    /// rounds are always allowed, and count for nothing.
     package func participation(in round: RoundIdentifier, of plan: TaskPlan) -> Participation {
+        let terms = plan.rounds
+        guard terms.kind(ofRound: round.round) == .training else { return .allowed }
         let before = Set(ledger.charges.lazy.filter { $0.attempt.task == round.task }.map(\.attempt.round))
+            .filter { terms.kind(ofRound: $0) == .training }
         if before.contains(round.round) { return .allowed }
-        guard before.count < plan.rounds.mostParticipations else { return .complete }
-        // Rounds only go forward, so the last one is the nearest.
-        guard let last = before.max() else { return .allowed }
-        let (earliest, overflow) = last.addingReportingOverflow(plan.rounds.leastSeparation)
-        guard !overflow, earliest <= plan.rounds.rounds else { return .complete }
-        return round.round >= earliest ? .allowed : .notBefore(earliest)
+        var next: Int?
+        if before.count < terms.mostParticipations {
+            // Rounds only go forward, so the last one is the nearest.
+            guard let last = before.max() else { return .allowed }
+            let earliest = terms.round(afterTraining: terms.leastSeparation, since: last)
+            if round.round >= earliest { return .allowed }
+            next = earliest
+        }
+        // Until it may train again there may be rounds for evaluation.
+        if let period = terms.evaluationPeriod {
+            next = min(next ?? .max, (round.round / period + 1) * period)
+        }
+        return next.flatMap { $0 <= terms.rounds ? .notBefore($0) : nil } ?? .complete
+    }
+
+    private static func charge(_ plan: TaskPlan, _ round: Int, _ certificate: SensitivityCertificate) -> LedgerCharge {
+        charge(
+            plan,
+            RoundIdentifier(task: plan.task, round: round, attempt: 1),
+            certificate,
+            modelHash: [UInt8](repeating: 0, count: 32)
+        )
     }
 
     /// Refuses a whole task beyond the limits before any of it is done, so that a device does not spend on a task that it
     /// cannot finish.
+    ///
+    /// - Parameter certificate: of the plan's training rounds, here and below; that of evaluation rounds follows from the plan.
     package func checkWhole(_ plan: TaskPlan, certificate: SensitivityCertificate) throws(ParticipantError) {
-        let done = ledger.charges.count { $0.attempt.task == plan.task }
-        let rest = max(0, plan.mostParticipations - done)
-        let first = RoundIdentifier(task: plan.task, round: 1, attempt: 1)
-        let charge = Self.charge(plan, first, certificate, modelHash: [UInt8](repeating: 0, count: 32))
+        let done = plan.attempts(in: ledger)
+        let planned = RoundCounts(training: plan.mostParticipations, evaluation: plan.rounds.counts.evaluation)
+        var rest = RoundCounts()
+        for kind in RoundKind.allCases { rest[kind] = max(0, planned[kind] - done[kind]) }
+        let charge = Self.charge(plan, 1, certificate)
         let adversaries = Set(ledger.adversaries).union(charge.events.keys).sorted()
         for adversary in adversaries where adversary != .server || limits.epsilonServer != nil {
             do {
-                try checkWhole(charge, rounds: rest, against: adversary)
+                // Against somebody whom the plan does not name, by the next stronger one whom it names.
+                let evaluation =
+                    rest.evaluation == 0 ? nil : Self.charge(plan, plan.rounds.evaluationPeriod ?? 0, certificate)
+                try checkWhole(charge, evaluation, rounds: rest, against: adversary)
             } catch let error as ParticipantError {
                 throw error
             } catch {
@@ -118,13 +144,20 @@ package struct ClientLedger: ~Copyable {
         }
     }
 
-    private func checkWhole(_ charge: LedgerCharge, rounds: Int, against adversary: Adversary) throws {
+    private func checkWhole(
+        _ charge: LedgerCharge,
+        _ evaluation: LedgerCharge?,
+        rounds: RoundCounts,
+        against adversary: Adversary
+    ) throws {
         let task = charge.attempt.task
         guard let event = charge.event(against: adversary) else {
             throw LedgerError.noGuarantee(against: adversary, entry: ledger.entries.count)
         }
         let spent: PrivacyEvent = ledger.charges.isEmpty ? .composed([]) : try ledger.event(against: adversary)
-        let whole = PrivacyEvent.composed([.init(spent, count: 1), .init(event, count: rounds)])
+        var parts = [PrivacyEvent.Repeated(spent, count: 1), .init(event, count: rounds.training)]
+        if let event = evaluation?.event(against: adversary) { parts.append(.init(event, count: rounds.evaluation)) }
+        let whole = PrivacyEvent.composed(parts)
         let epsilon = try RDPAccountant.epsilon(of: whole, delta: limits.budget.delta).epsilon
         let limit = adversary == .server ? limits.epsilonServer ?? .infinity : limits.epsilon
         let flag = adversary == .server ? "--max-epsilon-server" : "--max-epsilon"
@@ -188,11 +221,12 @@ package struct ClientLedger: ~Copyable {
         _ certificate: SensitivityCertificate,
         modelHash: [UInt8]
     ) -> LedgerCharge {
-        LedgerCharge(
+        let kind = plan.rounds.kind(ofRound: round.round)
+        return LedgerCharge(
             LedgerCharge.Attempt(task: round.task, round: round.round, attempt: round.attempt),
             kind: .spent,
-            events: plan.events,
-            certificate: certificate,
+            events: plan.events(of: kind),
+            certificate: kind == .training ? certificate : plan.evaluationTerms.certificate,
             modelHashBefore: modelHash
         )
     }
