@@ -198,8 +198,8 @@ let package = Package(
         suite(
             "Aggregator",
             [
-                "Accounting", "Cryptography", "Datasets", "Kernels", "Messages", "Networks", "Noise", "Participant",
-                "Randomness", "Rounds", "Store", "Training", "Updates", grdb, logging,
+                "Accounting", "Auditing", "Cryptography", "Datasets", "Kernels", "Messages", "Networks", "Noise",
+                "Participant", "Randomness", "Rounds", "Store", "Training", "Updates", grdb, logging,
             ]
         ),
         .testTarget(

@@ -32,6 +32,35 @@ import Testing
         }
     }
 
+    @Test func whatIsReleasedBesideIsPartOfTheTarget() throws {
+        let other = PrivacyEvent.composed([.init(.gaussian(noiseMultiplier: 5), count: 6)])
+        func noise(_ target: Double, _ other: PrivacyEvent?) throws -> Double {
+            try RDPAccountant.noiseMultiplier(
+                forEpsilon: target,
+                delta: 1e-5,
+                samplingRate: 0.1,
+                steps: 60,
+                beside: other
+            )
+        }
+        func whole(_ multiplier: Double) throws -> Double {
+            let step = PrivacyEvent.poissonSampled(rate: 0.1, event: .gaussian(noiseMultiplier: multiplier))
+            return try RDPAccountant.epsilon(
+                of: .composed([.init(step, count: 60), .init(.gaussian(noiseMultiplier: 5), count: 6)]),
+                delta: 1e-5
+            ).epsilon
+        }
+        for target in [2.5, 4.0, 8.0] {
+            let multiplier = try noise(target, other)
+            #expect(try whole(multiplier) <= target)
+            #expect(try whole(multiplier * (1 - 2e-6)) > target)
+            #expect(try multiplier > noise(target, nil))
+            #expect(try noise(target, nil) == noise(target, .composed([])))
+        }
+        // The other release alone takes more than that.
+        #expect(throws: AccountingError.self) { try noise(1, other) }
+    }
+
     @Test func opacusSettingNeedsThePublishedNoise() throws {
         // Opacus' own answer, 1.416, is at its fractional orders and a tolerance of 0.01.
         let multiplier = try RDPAccountant.noiseMultiplier(forEpsilon: 8, delta: 1e-5, samplingRate: 0.04, steps: 2250)

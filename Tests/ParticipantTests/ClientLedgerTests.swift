@@ -317,4 +317,56 @@ struct ClientLedgerTests {
         try charge(&ledger, [2], of: short)
         #expect(ledger.participation(in: Samples.round(3, task: "s"), of: short) == .complete)
     }
+
+    @Test("Evaluation rounds are no participations, cost what their plan says, and are counted in what a task may cost")
+    func evaluation() throws {
+        let terms = EvaluationTerms(samplingRate: 1, lossBound: 4, bound: 1 << 20, noiseMultiple: 30_000)
+        // 1 2 3 E 5 6 7 E
+        let plan = try Samples.plan(rounds: 8, evaluation: terms) {
+            $0.evaluationEvery = 3
+            $0.leastSeparation = 2
+            $0.mostParticipations = 2
+        }
+        var ledger = try open()
+        func expect(_ number: Int, _ expected: ClientLedger.Participation) throws {
+            #expect(try open().participation(in: Samples.round(number), of: plan) == expected, "\(number)")
+        }
+        for number in 1...8 { try expect(number, .allowed) }
+        try charge(&ledger, [2], of: plan)
+        // The second training round after round 2 is round 5; before it there is one for evaluation.
+        try expect(3, .notBefore(4))
+        for number in [4, 5, 6, 7, 8] { try expect(number, .allowed) }
+        try charge(&ledger, [4, 5], of: plan)
+        // Twice is as often as it may train; evaluation is left.
+        for number in [6, 7] { try expect(number, .notBefore(8)) }
+        try expect(8, .allowed)
+        try charge(&ledger, [8], of: plan)
+        try expect(9, .complete)
+
+        let sigma = 64.0 * 30_000
+        for (adversary, shares) in [(Adversary.outsider, 8), (.client, 7), (.colluders(2), 6), (.server, 1)] {
+            let noise: PrivacyEvent =
+                shares == 1
+                ? .discreteGaussian(sigma: sigma, sensitivity: 0x1p20)
+                : .sumOfDiscreteGaussians(shares: shares, sigma: sigma, sensitivity: 0x1p20)
+            let whole = PrivacyEvent.composed([.init(Samples.event(shares: shares), count: 2), .init(noise, count: 2)])
+            let epsilon = try RDPAccountant.epsilon(of: whole, delta: Self.delta * 1023 / 1024).epsilon
+            #expect(try open().epsilons().first { $0.0 == adversary }?.1 == epsilon)
+            guard adversary == .colluders(2) else { continue }
+            // The whole task, both kinds, is what a limit is held against before it begins.
+            let fresh = try TemporaryFolder()
+            func check(_ limit: Double) throws {
+                try ClientLedger(
+                    path: fresh.file("ledger"),
+                    isNew: true,
+                    maximumEpsilon: limit,
+                    maximumEpsilonAgainstServer: .infinity,
+                    delta: Self.delta
+                )
+                .checkWhole(plan, certificate: Samples.certificate)
+            }
+            #expect(throws: Never.self) { try check(epsilon * (1 + 1e-9)) }
+            #expect(throws: ParticipantError.self) { try check(epsilon * (1 - 1e-9)) }
+        }
+    }
 }

@@ -14,6 +14,7 @@ enum Samples {
         _ task: String = "t",
         rounds: Int = 10,
         colluders: Int = 2,
+        evaluation: EvaluationTerms? = nil,
         _ change: (inout RoundTerms) -> Void = { _ in }
     ) throws -> TaskPlan {
         var terms = RoundTerms(rounds: rounds, cohort: 10, fewestSurvivors: 8, deadlineSeconds: 60)
@@ -41,7 +42,8 @@ enum Samples {
             ),
             rounds: terms,
             optimizer: OptimizerTerms(kind: "sgd", learningRate: 0.5, momentum: 0.9, normaliser: 50),
-            ringBits: 32
+            ringBits: 32,
+            evaluation: evaluation
         )
     }
 

@@ -33,6 +33,7 @@ final class Device: Sendable {
     let folder: MemoryFolder
     private let invite: String
     private let data: String
+    private let heldOut: String?
     private let randomness: ShareRandomness
     private let fate: FateOf
     private let counts = Mutex<[Kind: Int]>([:])
@@ -42,10 +43,12 @@ final class Device: Sendable {
     /// - Parameters:
     ///   - index: from 1; the device holds that part of the digits.
     ///   - parts: into how many parts the digits are cut.
+    ///   - heldOut: what it evaluates on.
     init(
         _ world: World,
         index: Int,
         of parts: Int,
+        heldOut: String? = nil,
         isNoisy: Bool = false,
         fate: @escaping FateOf = { _, _ in (.arrives, false) }
     ) throws {
@@ -54,6 +57,7 @@ final class Device: Sendable {
         folder = try MemoryFolder()
         invite = try world.invite()
         data = "digits:\(index)/\(parts)"
+        self.heldOut = heldOut
         randomness = isNoisy ? .secret : .insecureNoNoise { Self.seed(device: index, round: $0.round) }
         self.fate = fate
     }
@@ -82,16 +86,18 @@ final class Device: Sendable {
     private func participate(_ limits: Limits) async throws -> ParticipantReport {
         try await onThread {
             let clock = self.world.clock
+            var configuration = ParticipantConfiguration(
+                server: try ServerAddress("http://127.0.0.1:1"),
+                invite: self.invite,
+                data: self.data,
+                stateFolder: self.folder.path,
+                memoryLimit: limits.memory,
+                maximumEpsilon: limits.epsilon,
+                maximumEpsilonAgainstServer: limits.epsilonServer
+            )
+            configuration.heldOut = self.heldOut
             let participant = try Participant(
-                configuration: ParticipantConfiguration(
-                    server: try ServerAddress("http://127.0.0.1:1"),
-                    invite: self.invite,
-                    data: self.data,
-                    stateFolder: self.folder.path,
-                    memoryLimit: limits.memory,
-                    maximumEpsilon: limits.epsilon,
-                    maximumEpsilonAgainstServer: limits.epsilonServer
-                ),
+                configuration: configuration,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
                 transport: { Link(device: self) },
                 randomness: self.randomness,

@@ -106,7 +106,7 @@ final class ScriptedClient: Sendable {
         codec: UpdateCodec,
         changing change: (inout Sotto_V1_UpdateUpload) -> Void = { _ in }
     ) throws -> [UInt8] {
-        let plan = try world.plan()
+        let form = try Self.form(assignment, world.plan())
         let context = try UpdateContext(
             planHash: assignment.planHash.byteArray,
             modelHash: assignment.modelHash.byteArray,
@@ -116,8 +116,8 @@ final class ScriptedClient: Sendable {
             client: name,
             keyID: assignment.keyID,
             codec: codec,
-            ring: Ring(bits: plan.ringBits),
-            count: plan.model.parameters,
+            ring: Ring(bits: form.ringBits),
+            count: form.count,
             plaintextLength: plaintext.count
         )
         // Protocol, then the suite: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
@@ -135,18 +135,24 @@ final class ScriptedClient: Sendable {
         upload.encapsulatedKey = Data(sealed.encapsulatedKey)
         upload.ciphertext = Data(sealed.ciphertext)
         upload.codec = codec.rawValue
-        upload.ringBits = UInt32(plan.ringBits)
-        upload.count = UInt64(plan.model.parameters)
+        upload.ringBits = UInt32(form.ringBits)
+        upload.count = UInt64(form.count)
         upload.plaintextLength = UInt64(plaintext.count)
         change(&upload)
         return upload.wireBytes()
     }
 
+    /// How many values an update of a round has, and in which ring: in docs/protocol.md's words.
+    static func form(_ assignment: Sotto_V1_Assignment, _ plan: TaskPlan) -> (count: Int, ringBits: Int) {
+        let isEvaluation = plan.rounds.evaluationEvery.map { Int(assignment.round) % ($0 + 1) == 0 } ?? false
+        return isEvaluation ? (3, 62) : (plan.model.parameters, plan.ringBits)
+    }
+
     /// A valid body whose values are all the same.
     func body(_ assignment: Sotto_V1_Assignment, value: Int64 = 0) throws -> [UInt8] {
-        let plan = try world.plan()
-        let values = [Int64](repeating: value, count: plan.model.parameters)
-        let (codec, plaintext) = UpdateEncoding.encode(values.span, in: try Ring(bits: plan.ringBits))
+        let form = try Self.form(assignment, world.plan())
+        let values = [Int64](repeating: value, count: form.count)
+        let (codec, plaintext) = UpdateEncoding.encode(values.span, in: try Ring(bits: form.ringBits))
         return try body(assignment, plaintext: plaintext, codec: codec)
     }
 

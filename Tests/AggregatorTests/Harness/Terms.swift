@@ -11,9 +11,12 @@ struct Terms: Sendable {
     var overSelection = 1.0
     var colluders = 1
     var deadlineSeconds: UInt64 = 30
+    var mostParticipations = 10_000_000
     var samplingRate = 0.05
     var epsilon = 8.0
     var evaluation = ""
+    /// The lines of the section [evaluation], without which there is none.
+    var heldOut = ""
 
     var toml: String {
         """
@@ -45,11 +48,13 @@ struct Terms: Sendable {
         deadline-seconds = \(deadlineSeconds)
         over-selection = \(overSelection)
         upload-after-milliseconds = 0
+        \(mostParticipations == 10_000_000 ? "" : "most-participations = \(mostParticipations)")
 
         [optimizer]
         kind = "sgd"
         learning-rate = 1.0
         momentum = 0.9
+        \(heldOut.isEmpty ? "" : "[evaluation]\n" + heldOut)
         """
     }
 }
