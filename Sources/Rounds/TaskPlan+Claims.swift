@@ -74,7 +74,8 @@ extension TaskPlan {
     /// work takes the same time on every draw is assumed within the device, and needs not be where nothing leaves before a
     /// planned time.
     private var time: String {
-        let number = "how many examples a device has, to three binary digits, is no secret"
+        let heldOut = evaluation == nil ? "" : " or holds out"
+        let number = "how many examples a device has\(heldOut), to three binary digits, is no secret"
         return rounds.uploadAfterMilliseconds > 0
             ? "nobody measures time inside a device; what it sends leaves at planned times, and \(number)"
             : "nobody measures how long a device computes more exactly than its padded work tells, and \(number)"

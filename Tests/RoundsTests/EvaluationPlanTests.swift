@@ -95,6 +95,7 @@ struct EvaluationPlanTests {
             // Every round is drawn anew, whatever its kind.
             #expect(claim.deltaParts.draw == Double(rounds) * 0x1p-64)
             #expect(claim.sampling.contains("\(training) rounds"))
+            #expect(claim.assumptions.contains { $0.contains("has or holds out, to three binary digits") })
             #expect(claim.sampling.contains("\(evaluation) evaluation rounds") == (evaluation > 0))
             let without = try #require(try plan.claim(against: adversary, attempts: RoundCounts(training: training)))
             #expect(evaluation == 0 ? without.epsilon == claim.epsilon : without.epsilon < claim.epsilon)
