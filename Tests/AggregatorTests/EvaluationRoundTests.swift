@@ -203,6 +203,20 @@ struct EvaluationRoundTests {
         #expect(audit.isVerified, "\(audit.checks.filter { !$0.holds })")
     }
 
+    @Test(
+        "The ring of an evaluation round holds 2^30 examples at the largest bound and the most noise that a plan may have"
+    )
+    func ring() throws {
+        let terms = EvaluationTerms(samplingRate: 1, lossBound: 4, bound: 1 << 30, noiseMultiple: 1 << 34)
+        let ring = try Ring.planned(
+            largestSum: 2 * terms.scale << 30,
+            standardDeviation: 64 * 0x1p34 * 100_000.0.squareRoot(),
+            coordinates: EvaluationTerms.coordinates,
+            wrapProbability: 1e-300
+        )
+        #expect(ring.bits <= EvaluationTerms.ringBits)
+    }
+
     @Test("Updates of the other kind's form are refused, and the round goes on", arguments: [1, 3])
     func wrongForm(round: Int) async throws {
         let world = try await World(Self.terms())

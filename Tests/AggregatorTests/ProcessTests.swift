@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounting
+import Aggregator
 import Glibc
 import Participant
 import Rounds
@@ -75,6 +76,58 @@ struct ProcessTests {
         let verdict = try await account(["--verify", site.folder.file("server/models/digits")])
         #expect(verdict.status == 0, "\(verdict.errors) \(verdict.output)")
         #expect(try decoded(Array(verdict.output.utf8), as: Verdict.self).verified)
+    }
+
+    @Test("Clients that hold examples out are told of in the task's table and report, with what it was paid with")
+    func heldOut() async throws {
+        var terms = Self.terms()
+        terms.rounds = 2
+        terms.cohort = 3
+        terms.heldOut = "every = 2\nnoise-multiplier = 2"
+        let site = try await Site(terms)
+        let before = try await site.server(["task", "show", "digits"])
+        #expect(before.output.contains("no evaluation round yet; one follows every 2 training rounds"))
+        let invites = try await site.invites(3)
+        let (server, port) = try await site.start()
+        let clients = try (1...3).map { index in
+            try site.client(
+                index,
+                of: 3,
+                port: port,
+                invite: invites[index - 1],
+                // The third holds nothing out.
+                index < 3 ? ["--held-out", "digits-test:\(index)/3"] : []
+            )
+        }
+        for client in clients {
+            let ended = try await client.ended()
+            #expect(ended.status == 0, "\(ended.errors)")
+            #expect(try decoded(Array(ended.output.utf8), as: ParticipantReport.self).ledgerEntries == 3)
+        }
+        server.signal(SIGTERM)
+        #expect(try await server.ended().status == 0)
+
+        let report = try await site.server(["task", "show", "digits", "--json"])
+        let heldOut = try #require(try decoded(Array(report.output.utf8), as: TaskReport.self).heldOut)
+        let line = try #require(heldOut.rounds.first)
+        #expect(heldOut.rounds.count == 1 && line.round == 3 && heldOut.attempts == 1)
+        // 240 of the 359 test examples; beyond 5 standard errors lies less than 1e-6.
+        #expect(abs(line.count - 240) < 5 * line.countError && line.countError < 4)
+        let accuracy = try #require(line.accuracy)
+        #expect((0...1).contains(accuracy))
+        let paid = try #require(heldOut.epsilonPaid.colluders)
+        let table = try await site.server(["task", "show", "digits"]).output
+        #expect(table.contains("held-out accuracy") && table.contains("test accuracy (public set)"))
+        #expect(table.contains("paid: epsilon \(Int(paid))."))
+        let audit = try await Executable.run(
+            "sotto",
+            ["account", "--verify", site.folder.file("server/models/digits")],
+            in: site.folder
+        )
+        #expect(audit.status == 0, "\(audit.errors) \(audit.output)")
+        let plain = try site.client(1, of: 3, port: port, invite: invites[0], ["--held-out", "digits:1/6"])
+        let ended = try await plain.ended()
+        #expect(ended.status == 2 && ended.complaint?.contains("has examples of --data") == true)
     }
 
     private func run(_ site: Site, disturbed: Bool) async throws {
