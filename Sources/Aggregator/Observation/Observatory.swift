@@ -114,7 +114,7 @@ package final class Observatory: Sendable {
                     report: report,
                     terms: RoundTermsReport(terms),
                     evaluation: task.evaluationData.isEmpty
-                        ? nil : EvaluationReport(kind: .publicSet, data: task.evaluationData),
+                        ? nil : EvaluationReport(data: task.evaluationData),
                     stage: open.map { StageReport(ServerRound($0, terms: terms)) }
                         ?? StageReport(selecting: task, waiting: report.waitingClients, terms: terms),
                     budget: budget

@@ -8,7 +8,8 @@ package struct TaskState: Sendable, Codable, Equatable {
     package var report: TaskReport
     /// What the clients of a round are asked for.
     package var terms: RoundTermsReport
-    /// Where accuracy and loss come from; `nil` where nothing is evaluated.
+    /// Where the attempts' accuracy and loss come from; `nil` where the task names no public data. What evaluation rounds paid
+    /// for is in the report.
     package var evaluation: EvaluationReport?
     /// The open round, or the wait for one; `nil` for a task that is not running and has none.
     package var stage: StageReport?
@@ -39,20 +40,10 @@ package struct RoundTermsReport: Sendable, Codable, Equatable {
     package var deadlineSeconds: Int
 }
 
-/// Where a figure of quality comes from, and what it cost.
+/// Data that the task's owner declared public: figures of quality on them cost no privacy.
 package struct EvaluationReport: Sendable, Codable, Equatable {
-    package enum Kind: String, Sendable, Codable {
-        /// Evaluated on data that the task's owner declared public: costs no privacy.
-        case publicSet = "public set"
-        /// A noised metric of private data, charged to the ledger.
-        case paid
-    }
-
-    package var kind: Kind
-    /// Name of the public data; of a paid metric, empty.
+    /// Name of the data.
     package var data: String
-    /// What a paid metric costs a round; `nil` for a public one.
-    package var epsilon: Double?
 }
 
 /// A stage of an attempt.

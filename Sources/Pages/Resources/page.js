@@ -300,6 +300,12 @@ function drawMessages() {
   byId("empty-clients").textContent = last ? `So far ${last.text}.` : "";
 }
 
+/** What an evaluation round told, with the standard deviation that its noise gives it. */
+const heldOutText = {
+  accuracy: (line) => `${percent(line.accuracy)} ± ${fixed(100 * line.accuracyError, 1)}`,
+  loss: (line) => `${fixed(line.loss, 3)} ± ${fixed(line.lossError, 3)}`,
+};
+
 class TaskView {
   constructor(name) {
     this.name = name;
@@ -359,13 +365,14 @@ class TaskView {
     this.parts.bar.value = report.round;
     this.drawStage();
 
-    const paid = state.evaluation?.kind === "paid";
-    const source = !state.evaluation ? "" : paid ? `paid: ε ${epsilon(state.evaluation.epsilon)}` : `public set: ${state.evaluation.data}`;
-    for (const name of ["source-accuracy", "source-loss"]) {
-      this.set(name, source);
-      this.parts[name].dataset.kind = paid ? "paid" : "public";
-      this.parts[name].title = paid ? "A noised metric of private data; its cost is in the ledger." : "Evaluated on data that the task declares public; costs no privacy.";
-    }
+    const source = state.evaluation ? `public set: ${state.evaluation.data}` : "";
+    for (const name of ["source-accuracy", "source-loss"]) this.set(name, source);
+    this.heldOut = new Map((report.heldOut?.rounds ?? []).map((line) => [line.round, line]));
+    const last = [...this.heldOut.values()].at(-1);
+    const paid = report.heldOut ? `paid: ε ${epsilon(report.heldOut.epsilonPaid.colluders)}` : "";
+    this.set("paid-accuracy", last?.accuracy === undefined ? paid : `${paid} · held out ${heldOutText.accuracy(last)}`);
+    this.set("paid-loss", last?.loss === undefined ? paid : `${paid} · held out ${heldOutText.loss(last)}`);
+    for (const name of ["paid-accuracy", "paid-loss"]) this.parts[name].hidden = !report.heldOut;
     const range = this.parts.cursor;
     range.disabled = this.lastRound < 1;
     range.max = Math.max(1, report.rounds);
@@ -423,8 +430,10 @@ class TaskView {
     const { attempt, failed } = this.describe(round);
     const dash = "–";
     this.set("cursor-text", round < 1 ? "nothing committed yet" : `showing round ${round}${this.follows && round === this.lastRound ? ", the latest" : ""}`);
-    this.set("value-accuracy", attempt?.accuracy === undefined ? dash : percent(attempt.accuracy));
-    this.set("value-loss", attempt?.loss === undefined ? dash : fixed(attempt.loss, 4));
+    // An evaluation round leaves the model as it was.
+    const trained = this.heldOut.has(round) ? this.committed.get(round - 1) : attempt;
+    this.set("value-accuracy", trained?.accuracy === undefined ? dash : percent(trained.accuracy));
+    this.set("value-loss", trained?.loss === undefined ? dash : fixed(trained.loss, 4));
     this.set("value-clients", !attempt ? dash : `${attempt.survivors} of ${attempt.members}${failed ? `, ${failed} abandoned before` : ""}`);
     const range = this.parts.cursor;
     range.value = round;
@@ -459,11 +468,16 @@ class TaskView {
     const key = JSON.stringify(shown);
     if (key === this.tableKey) return;
     this.tableKey = key;
-    const isPublic = this.state.evaluation ? "" : "–";
+    const isPublic = this.state.evaluation || this.heldOut.size ? "" : "–";
+    const quality = (a, name, text) => {
+      if (a[name] !== undefined) return text(a[name]);
+      const line = a.stage === "committed" ? this.heldOut.get(a.round) : undefined;
+      return line?.[name] === undefined ? isPublic : `${heldOutText[name](line)}, paid`;
+    };
     this.parts.rows.replaceChildren(...shown.map((a) => {
       const cells = [
         number.format(a.members), number.format(a.survivors), a.stage === "committed" ? number.format(a.members - a.survivors) : "",
-        a.accuracy === undefined ? isPublic : percent(a.accuracy), a.loss === undefined ? isPublic : fixed(a.loss, 4),
+        quality(a, "accuracy", percent), quality(a, "loss", (loss) => fixed(loss, 4)),
         a.seconds === undefined ? "" : fixed(a.seconds, 2), bytes(a.bytesUp), bytes(a.bytesDown),
       ];
       return element("tr", { "data-stage": a.stage },
@@ -565,7 +579,7 @@ class Chart {
     const height = this.plot.clientHeight;
     if (!width) return;
     const planned = Math.max(1, state.report.rounds);
-    const key = [width, height, planned, this.owner.attempts.length, this.owner.lastRound, state.evaluation?.data].join();
+    const key = [width, height, planned, this.owner.attempts.length, this.owner.lastRound, state.evaluation?.data, this.owner.heldOut.size].join();
     if (key === this.key) return;
     this.key = key;
     const [left, right, top, bottom] = [36, 2, 8, 20];
@@ -577,9 +591,10 @@ class Chart {
 
     const values = [...committed.values()].sort(inOrder)
       .filter((a) => isBars || a[this.kind] !== undefined);
+    const held = isBars ? [] : [...this.owner.heldOut.values()].filter((line) => line[this.kind] !== undefined);
     const largest = this.kind === "accuracy" ? 1
       : isBars ? Math.max(state.terms.cohort, ...this.owner.attempts.map((a) => a.members))
-      : Math.max(1e-9, ...values.map((a) => a.loss));
+      : Math.max(1e-9, ...values.map((a) => a.loss), ...held.map((line) => line.loss));
     const { top: most, step } = this.kind === "accuracy" ? { top: 1, step: 0.25 } : isBars ? { top: largest, step: largest } : scaleTo(largest);
     const y = (value) => top + (1 - value / most) * (height - top - bottom);
     this.map = { x, y, roundAt, top, bottom: height - bottom };
@@ -594,7 +609,7 @@ class Chart {
       const anchor = round === planned && !isBars && planned > 1 ? "end" : "middle";
       parts.push(shape("text", { x: x(round), y: height - 4, "text-anchor": anchor }, `${round}`));
     }
-    parts.push(...(isBars ? this.bars(values, slot) : this.curve(values)));
+    parts.push(...(isBars ? this.bars(values, slot) : this.curve(values)), ...held.flatMap((line) => this.point(line, most)));
     this.line = shape("line", { class: "line", y1: top, y2: height - bottom, visibility: "hidden" });
     this.spot = shape("circle", { class: "spot", r: 4.5, visibility: "hidden" });
     parts.push(this.line, this.spot);
@@ -610,6 +625,17 @@ class Chart {
     const line = `M${points.join("L")}`;
     const area = `${line}L${x(values.at(-1).round).toFixed(1)} ${bottom}L${x(values[0].round).toFixed(1)} ${bottom}Z`;
     return [shape("path", { class: "area", d: area }), shape("path", { class: "curve", d: line })];
+  }
+
+  /** A figure with noise: its place, and one standard deviation to each side. */
+  point(line, most) {
+    const { x, y } = this.map;
+    const [value, error] = [line[this.kind], line[`${this.kind}Error`]];
+    const within = (place) => y(Math.min(most, Math.max(0, place)));
+    return [
+      shape("line", { class: "error", x1: x(line.round), x2: x(line.round), y1: within(value - error), y2: within(value + error) }),
+      shape("circle", { class: "held", cx: x(line.round), cy: within(value), r: 3 }),
+    ];
   }
 
   bars(values, slot) {
@@ -631,7 +657,10 @@ class Chart {
     const state = this.owner.state;
     this.plot.querySelector(".nothing")?.remove();
     const isQuality = this.kind !== "clients";
-    if (isQuality && !state.evaluation) {
+    const isNoised = isQuality && this.owner.heldOut.size > 0;
+    if (isNoised && !values.length) {
+      // The points say enough.
+    } else if (isQuality && !state.evaluation && !state.report.heldOut) {
       this.plot.append(element("p", { class: "nothing" }, "This task names no public data, so nothing is evaluated."));
     } else if (!values.length) {
       this.plot.append(element("p", { class: "nothing" }, isQuality ? "The curve begins with the first round." : "One bar for each round."));
@@ -640,7 +669,9 @@ class Chart {
     const name = { accuracy: "Accuracy", loss: "Loss", clients: "Clients" }[this.kind];
     const say = !last ? "no value yet" : this.kind === "accuracy" ? `${percent(last.accuracy)} after round ${last.round}`
       : this.kind === "loss" ? `${fixed(last.loss, 4)} after round ${last.round}` : `${last.survivors} of ${last.members} delivered in round ${last.round}`;
-    this.svg.setAttribute("aria-label", `${name} by round: ${say}. All values are in the table of rounds.`);
+    const noised = isNoised ? [...this.owner.heldOut.values()].filter((line) => line[this.kind] !== undefined).at(-1) : undefined;
+    const paid = noised ? `; on held-out data, noised, ${heldOutText[this.kind](noised)} in round ${noised.round}` : "";
+    this.svg.setAttribute("aria-label", `${name} by round: ${say}${paid}. All values are in the table of rounds.`);
   }
 
   drawCursor(round) {

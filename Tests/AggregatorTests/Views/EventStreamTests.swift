@@ -77,7 +77,7 @@ struct EventStreamTests {
         #expect(
             states.last?["report"]?["round"] == .number(2) && states.last?["report"]?["status"] == .string("finished")
         )
-        #expect(states.first?["evaluation"]?["kind"] == .string("public set"))
+        #expect(states.first?["evaluation"]?["data"] == .string("digits"))
         #expect(states.last?["stage"] == nil)
         let stages = states.compactMap { $0["stage"]?["stage"]?.string }
         #expect(stages.first == "selection" && stages.contains("reporting"))

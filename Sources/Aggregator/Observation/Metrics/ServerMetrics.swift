@@ -95,10 +95,17 @@ package enum ServerMetrics {
         each("sotto_task_round", "Rounds of the task that are committed.") { Double($0.report.round) }
         each("sotto_task_rounds_planned", "Rounds after which the task is finished.") { Double($0.report.rounds) }
         each("sotto_task_accuracy_ratio", "Share of the public evaluation set that is classified correctly.") {
-            $0.evaluation?.kind == .publicSet ? $0.report.testAccuracy : nil
+            $0.evaluation == nil ? nil : $0.report.testAccuracy
         }
         each("sotto_task_loss", "Mean loss on the public evaluation set.") {
-            $0.evaluation?.kind == .publicSet ? $0.report.testLoss : nil
+            $0.evaluation == nil ? nil : $0.report.testLoss
+        }
+        each("sotto_task_held_out_accuracy_ratio", "Noised share of clients' held-out examples, paid from the budget.")
+        {
+            $0.report.heldOut?.rounds.last?.accuracy
+        }
+        each("sotto_task_held_out_loss", "Noised mean loss on clients' held-out examples, paid from the budget.") {
+            $0.report.heldOut?.rounds.last?.loss
         }
     }
 
