@@ -66,6 +66,8 @@ package final class CurlTransport: Transport {
             }
             throw TransportError("\(base): \(unsafe String(cString: curl_easy_strerror(code)))")
         }
+        // libcurl takes a head that ends with the connection for a whole one, without a body.
+        guard reply.hasWholeHead else { throw TransportError("\(base): the connection ended within a reply's head") }
         var status = 0
         unsafe check(sotto_curl_status(handle.pointer, &status))
         return TransportReply(status: status, body: reply.bytes)
@@ -92,7 +94,22 @@ package final class CurlTransport: Transport {
                     ? size * count : 0
             }
         )
+        unsafe check(
+            sotto_curl_set_write(handle.pointer, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+                guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
+                let buffer = unsafe Unmanaged<ReplyBuffer>.fromOpaque(context).takeUnretainedValue()
+                unsafe buffer.noteHeadLine(UnsafeRawBufferPointer(start: bytes, count: size * count))
+                return size * count
+            }
+        )
         return withExtendedLifetime(reply) {
+            unsafe check(
+                sotto_curl_set_pointer(
+                    handle.pointer,
+                    CURLOPT_HEADERDATA,
+                    Unmanaged.passUnretained(reply).toOpaque()
+                )
+            )
             unsafe check(
                 sotto_curl_set_pointer(
                     handle.pointer,
@@ -148,10 +165,17 @@ package final class CurlTransport: Transport {
 private final class ReplyBuffer {
     private(set) var bytes: [UInt8] = []
     private(set) var overflowed = false
+    /// Whether the empty line behind the last head has come.
+    private(set) var hasWholeHead = false
     private let limit: Int
 
     init(limit: Int) {
         self.limit = limit
+    }
+
+    /// Takes a line of a head with its end, as libcurl gives them one by one, interim replies' included.
+    func noteHeadLine(_ line: UnsafeRawBufferPointer) {
+        hasWholeHead = unsafe line.elementsEqual([0x0D, 0x0A])
     }
 
     func append(_ chunk: UnsafeRawBufferPointer) -> Bool {
