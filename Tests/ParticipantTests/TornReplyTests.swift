@@ -55,7 +55,7 @@ private final class Listener: Sendable {
     func answerOnce(with bytes: [UInt8]) {
         Task {
             try await onThread { [self] in
-                let connection = unsafe accept(descriptor, nil, nil)
+                let connection = accept(descriptor, nil, nil)
                 defer { close(connection) }
                 var request: [UInt8] = []
                 var chunk = [UInt8](repeating: 0, count: 4096)
